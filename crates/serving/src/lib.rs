@@ -1,1 +1,40 @@
+//! What every process does the same way: listen, serve gRPC, reach replicas of other services, shut down in order.
+//!
+//! - [`Listener`], [`ListenAddr`], [`memory`]: TCP, Unix sockets, and in-process connections.
+//! - [`GrpcServer`]: health, reflection, limits, deadlines, tracing and ordered shutdown around the services.
+//! - [`Replicas`], [`Upstream`], [`GrpcChannel`]: calls to whichever replica of a service is healthy.
+//! - [`Readiness`]: whether a process can do its work, and if not, why.
 
+mod healthcheck;
+mod listener;
+mod readiness;
+mod replicas;
+pub mod retry;
+mod server;
+mod shutdown;
+mod upstream;
+
+pub use healthcheck::healthcheck;
+pub use listener::{Connection, ListenAddr, Listener, MemoryConnector, memory};
+pub use readiness::{Readiness, ReadinessReceiver, always_ready};
+pub use replicas::{Replicas, Target};
+pub use server::{GrpcLimits, GrpcServer};
+pub use shutdown::shutdown_signal;
+pub use tokio_util::sync::CancellationToken;
+pub use upstream::{GrpcChannel, Upstream, UpstreamSettings};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: String, source: std::io::Error },
+    #[error("{0:?} is not an address: use host:port or unix:/path")]
+    Address(String),
+    #[error("{0:?} is not a list of replicas: use http://host:port or unix:/path, separated by commas")]
+    Replicas(String),
+    #[error("the gRPC server failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    #[error("the reflection service cannot read the contracts: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    #[error("not serving: {0}")]
+    NotServing(String),
+}

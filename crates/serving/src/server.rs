@@ -1,0 +1,159 @@
+use std::{convert::Infallible, future::Future, time::Duration};
+
+use clap::Args;
+use telemetry::grpc::ServerTraceLayer;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    body::Body,
+    server::NamedService,
+    service::{Routes, RoutesBuilder},
+    transport::Server,
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::Service;
+
+use crate::{Error, Listener, Readiness};
+
+/// Bounds on what a gRPC service takes.
+#[derive(Args, Clone, Debug)]
+pub struct GrpcLimits {
+    /// Largest gRPC message taken or sent, bytes. Above the edge's body limit, so that the edge answers first.
+    #[arg(long, env = "GRPC_MAX_MESSAGE_BYTES", default_value_t = 8 * 1024 * 1024)]
+    pub max_message_bytes: usize,
+    /// Requests that one connection may have in flight; each caller keeps one connection per replica.
+    #[arg(long, env = "GRPC_MAX_CONCURRENT_REQUESTS", default_value_t = 1024)]
+    pub max_concurrent_requests: usize,
+    /// Deadline of an RPC's first response for callers that set none, milliseconds.
+    #[arg(long, env = "GRPC_TIMEOUT_MS", default_value_t = 15_000)]
+    pub timeout_ms: u64,
+    /// How long running RPCs get to end after a shutdown began, milliseconds.
+    #[arg(long, env = "GRPC_DRAIN_MS", default_value_t = 5_000)]
+    pub drain_ms: u64,
+}
+
+impl Default for GrpcLimits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 8 * 1024 * 1024,
+            max_concurrent_requests: 1024,
+            timeout_ms: 15_000,
+            drain_ms: 5_000,
+        }
+    }
+}
+
+/// A gRPC server with what every service here has: health, reflection, limits, deadlines, tracing, ordered shutdown.
+pub struct GrpcServer {
+    limits: GrpcLimits,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+}
+
+impl GrpcServer {
+    pub fn new(limits: GrpcLimits) -> Self {
+        Self { limits, routes: Routes::builder(), names: Vec::new() }
+    }
+
+    /// Adds a generated `…Server`. Set its message size limits from [`GrpcLimits`] before.
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Serves until `shutdown`: reports not-serving first, then stops accepting, lets running RPCs end, and closes
+    /// what is left when the drain time is over.
+    pub async fn serve(
+        self,
+        listener: Listener,
+        readiness: watch::Receiver<Readiness>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let Self { limits, mut routes, names } = self;
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(everything_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()?;
+        routes.add_service(health).add_service(reflection);
+
+        let stopped = CancellationToken::new();
+        let _stop_reporting = stopped.clone().drop_guard();
+        tokio::spawn(report_health(reporter, names, readiness, shutdown.clone(), stopped));
+
+        let drain = Duration::from_millis(limits.drain_ms);
+        let serving = Server::builder()
+            .layer(ServerTraceLayer)
+            .timeout(Duration::from_millis(limits.timeout_ms))
+            .concurrency_limit_per_connection(limits.max_concurrent_requests)
+            .max_concurrent_streams(u32::try_from(limits.max_concurrent_requests).unwrap_or(u32::MAX))
+            // Finds peers that vanished without closing.
+            .http2_keepalive_interval(Some(Duration::from_secs(20)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+            .initial_stream_window_size(1024 * 1024)
+            .initial_connection_window_size(8 * 1024 * 1024)
+            .add_routes(routes.routes())
+            .serve_with_incoming_shutdown(listener.into_stream(), shutdown.clone().cancelled_owned());
+        let drained = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(drain).await;
+        };
+        within(serving, drained).await
+    }
+}
+
+/// Long-lived streams would keep a graceful shutdown waiting for ever; the drain deadline ends them.
+async fn within(
+    serving: impl Future<Output = Result<(), tonic::transport::Error>>,
+    drained: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    tokio::select! {
+        outcome = serving => Ok(outcome?),
+        () = drained => Ok(()),
+    }
+}
+
+async fn report_health(
+    reporter: HealthReporter,
+    names: Vec<&'static str>,
+    mut readiness: watch::Receiver<Readiness>,
+    shutdown: CancellationToken,
+    stopped: CancellationToken,
+) {
+    let report = async |status: ServingStatus| {
+        // The empty name stands for the whole server.
+        for name in names.iter().copied().chain([""]) {
+            reporter.set_service_status(name, status).await;
+        }
+    };
+    loop {
+        let status = match &*readiness.borrow_and_update() {
+            Readiness::Ready => ServingStatus::Serving,
+            Readiness::NotReady(reason) => {
+                tracing::warn!(reason, "not ready");
+                ServingStatus::NotServing
+            }
+        };
+        report(status).await;
+        tokio::select! {
+            changed = readiness.changed() => if changed.is_err() {
+                // Nobody can change it any more: it stays as it is until the shutdown.
+                shutdown.cancelled().await;
+                break;
+            },
+            () = shutdown.cancelled() => break,
+            () = stopped.cancelled() => return,
+        }
+    }
+    report(ServingStatus::NotServing).await;
+}

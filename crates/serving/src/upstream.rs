@@ -1,0 +1,335 @@
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderValue, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Code, Status,
+    body::Body,
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tower::Service;
+use tracing::Instrument;
+
+use crate::{Replicas, Target, retry::backoff};
+
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// How replicas are reached.
+#[derive(Clone, Debug)]
+pub struct UpstreamSettings {
+    /// Deadline of an RPC's first response, for calls that set none.
+    pub timeout: Duration,
+    /// Deadline for opening a connection.
+    pub connect_timeout: Duration,
+}
+
+impl Default for UpstreamSettings {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), connect_timeout: Duration::from_secs(2) }
+    }
+}
+
+/// A service behind one or more replicas. Watches the health of each; calls go to those that serve.
+#[derive(Clone)]
+pub struct Upstream {
+    pool: Arc<Pool>,
+    ready: watch::Receiver<bool>,
+}
+
+/// A channel to whichever replica is healthy; for use with the generated clients. Cheap to clone.
+#[derive(Clone)]
+pub struct GrpcChannel {
+    pool: Arc<Pool>,
+}
+
+struct Pool {
+    service: &'static str,
+    settings: UpstreamSettings,
+    replicas: Vec<Arc<Replica>>,
+    turn: AtomicUsize,
+    ready: watch::Sender<bool>,
+}
+
+struct Replica {
+    target: Target,
+    channel: Channel,
+    health: AtomicU8,
+    in_flight: AtomicUsize,
+}
+
+/// What is known of a replica. An unknown one is tried only while none is known to serve.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Health {
+    Unknown = 0,
+    Serving = 1,
+    NotServing = 2,
+}
+
+impl Upstream {
+    /// `service` is the full gRPC name whose health is watched (empty: the whole server). Returns at once; use
+    /// [`Upstream::ready`] to wait. The watches end with `shutdown`.
+    pub fn connect(
+        service: &'static str,
+        replicas: Replicas,
+        settings: UpstreamSettings,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let (sender, ready) = watch::channel(false);
+        let replicas = replicas
+            .targets()
+            .iter()
+            .map(|target| {
+                Arc::new(Replica {
+                    target: target.clone(),
+                    channel: open(target, &settings),
+                    health: AtomicU8::new(Health::Unknown as u8),
+                    in_flight: AtomicUsize::new(0),
+                })
+            })
+            .collect();
+        let pool =
+            Arc::new(Pool { service, settings, replicas, turn: AtomicUsize::new(0), ready: sender });
+        for replica in &pool.replicas {
+            let watching = watch_health(pool.clone(), replica.clone());
+            let shutdown = shutdown.clone();
+            tokio::spawn(async move { shutdown.run_until_cancelled(watching).await });
+        }
+        Self { pool, ready }
+    }
+
+    pub fn channel(&self) -> GrpcChannel {
+        GrpcChannel { pool: self.pool.clone() }
+    }
+
+    /// One channel per replica, for callers that need every one of them.
+    pub fn replica_count(&self) -> usize {
+        self.pool.replicas.len()
+    }
+
+    /// Whether at least one replica serves.
+    pub fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    /// Changes whenever [`Upstream::is_ready`] does.
+    pub fn readiness(&self) -> watch::Receiver<bool> {
+        self.ready.clone()
+    }
+
+    /// Waits until at least one replica serves. Callers bound the wait.
+    pub async fn ready(&self) {
+        // An error means that the pool is gone, and with it whoever waits.
+        _ = self.ready.clone().wait_for(|ready| *ready).await;
+    }
+}
+
+fn open(target: &Target, settings: &UpstreamSettings) -> Channel {
+    let tuned = |endpoint: Endpoint| {
+        endpoint
+            .connect_timeout(settings.connect_timeout)
+            .tcp_nodelay(true)
+            // Finds a replica that vanished without closing.
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(3))
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(1024 * 1024)
+            .initial_connection_window_size(8 * 1024 * 1024)
+    };
+    match target {
+        Target::Http(uri) => tuned(Endpoint::from(uri.clone())).connect_lazy(),
+        Target::Unix(path) => {
+            let path = path.clone();
+            let connect = tower::service_fn(move |_: Uri| {
+                let path = path.clone();
+                async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+            });
+            tuned(Endpoint::from_static("http://localhost")).connect_with_connector_lazy(connect)
+        }
+        Target::Memory(connector) => {
+            let connector = connector.clone();
+            let connect = tower::service_fn(move |_: Uri| {
+                let connector = connector.clone();
+                async move { connector.connect().await.map(TokioIo::new) as io::Result<_> }
+            });
+            tuned(Endpoint::from_static("http://localhost")).connect_with_connector_lazy(connect)
+        }
+    }
+}
+
+async fn watch_health(pool: Arc<Pool>, replica: Arc<Replica>) {
+    let mut failures = 0;
+    loop {
+        let mut client = HealthClient::new(replica.channel.clone());
+        let request = HealthCheckRequest { service: pool.service.to_owned() };
+        match client.watch(request).await {
+            Ok(response) => {
+                let mut updates = response.into_inner();
+                while let Ok(Some(update)) = updates.message().await {
+                    failures = 0;
+                    let serving = update.status() == ServingStatus::Serving;
+                    pool.note(&replica, if serving { Health::Serving } else { Health::NotServing });
+                }
+                pool.note(&replica, Health::NotServing);
+            }
+            // A service without the health protocol counts as healthy while it can be reached.
+            Err(status) if status.code() == Code::Unimplemented => {
+                failures = 0;
+                pool.note(&replica, Health::Serving);
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                continue;
+            }
+            Err(_) => pool.note(&replica, Health::NotServing),
+        }
+        failures = u32::min(failures + 1, 6);
+        tokio::time::sleep(backoff(failures)).await;
+    }
+}
+
+impl Pool {
+    fn note(&self, replica: &Replica, health: Health) {
+        let before = replica.health.swap(health as u8, Ordering::Relaxed);
+        if before == health as u8 {
+            return;
+        }
+        let service = self.service;
+        let target = &replica.target;
+        match health {
+            Health::Serving => tracing::info!(service, %target, "replica serves"),
+            Health::NotServing => tracing::warn!(service, %target, "replica does not serve"),
+            Health::Unknown => {}
+        }
+        let any = self.replicas.iter().any(|replica| replica.is(Health::Serving));
+        self.ready.send_if_modified(|ready| std::mem::replace(ready, any) != any);
+    }
+
+    /// The least busy replica that serves, taking turns among equals.
+    fn pick(&self) -> Option<Arc<Replica>> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = self.replicas.len();
+        let least_busy = |wanted: Health| {
+            (0..count)
+                .map(|offset| &self.replicas[(turn + offset) % count])
+                .filter(|replica| replica.is(wanted))
+                .min_by_key(|replica| replica.in_flight.load(Ordering::Relaxed))
+        };
+        least_busy(Health::Serving).or_else(|| least_busy(Health::Unknown)).cloned()
+    }
+}
+
+impl Replica {
+    fn is(&self, health: Health) -> bool {
+        self.health.load(Ordering::Relaxed) == health as u8
+    }
+}
+
+/// Counts a call for as long as its response is awaited.
+struct InFlight(Arc<Replica>);
+
+impl InFlight {
+    fn new(replica: Arc<Replica>) -> Self {
+        replica.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(replica)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Service<http::Request<Body>> for GrpcChannel {
+    type Response = http::Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        // Readiness belongs to a replica, and which one is decided per call.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let pool = self.pool.clone();
+        let span = telemetry::grpc::client_span(&mut request);
+        let deadline = deadline(&mut request, pool.settings.timeout);
+        let call = async move {
+            let Some(replica) = pool.pick() else {
+                return Err(Status::unavailable(format!("no replica of {} serves", pool.service)));
+            };
+            let guard = InFlight::new(replica);
+            let mut channel = guard.0.channel.clone();
+            let response = async {
+                poll_fn(|context| channel.poll_ready(context)).await?;
+                channel.call(request).await
+            };
+            match tokio::time::timeout(deadline, response).await {
+                Ok(Ok(response)) => Ok(response),
+                Ok(Err(error)) => {
+                    tracing::debug!(service = pool.service, target = %guard.0.target, %error, "call failed");
+                    // Others need not find out too; its health watch brings it back.
+                    pool.note(&guard.0, Health::NotServing);
+                    Err(Status::unavailable(format!("a replica of {} cannot be reached", pool.service)))
+                }
+                Err(_) => Err(Status::deadline_exceeded(format!("{} did not answer in time", pool.service))),
+            }
+        };
+        Box::pin(call.instrument(span))
+    }
+}
+
+/// The call's own deadline, or the default one, which is then sent along.
+fn deadline(request: &mut http::Request<Body>, default: Duration) -> Duration {
+    let set = request.headers().get(GRPC_TIMEOUT).and_then(|value| value.to_str().ok()).and_then(parse_timeout);
+    set.unwrap_or_else(|| {
+        if let Ok(value) = HeaderValue::from_str(&format!("{}m", default.as_millis())) {
+            request.headers_mut().insert(GRPC_TIMEOUT, value);
+        }
+        default
+    })
+}
+
+/// `grpc-timeout` as in the gRPC over HTTP/2 specification: at most eight digits and a unit.
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(amount * 3600)),
+        "M" => Some(Duration::from_secs(amount * 60)),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_timeouts_are_read_in_every_unit() {
+        assert_eq!(parse_timeout("1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_timeout("99999999n"), Some(Duration::from_nanos(99_999_999)));
+        for bad in ["", "m", "5", "5x", "123456789m", "-1S", "é"] {
+            assert_eq!(parse_timeout(bad), None, "{bad:?}");
+        }
+    }
+}
