@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream::BoxStream};
+
+use crate::{Change, ChangeId};
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the change feed is unavailable: {0}")]
+    Unavailable(#[from] redis_store::Error),
+}
+
+/// A change that comes round every `period`, sent once however many replicas send it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick {
+    pub name: &'static str,
+    pub period: Duration,
+}
+
+/// A bounded log of changes with live readers.
+#[async_trait]
+pub trait ChangeFeed: Send + Sync + 'static {
+    /// Logs and announces a change.
+    async fn publish(&self, change: Change) -> Result<ChangeId, Error>;
+
+    /// Like [`ChangeFeed::publish`], but only the first replica to come within a period is heard: `None` for others.
+    async fn publish_once(&self, tick: &Tick, change: Change) -> Result<Option<ChangeId>, Error>;
+
+    /// The id of the latest change; [`ChangeId::ZERO`] where there was none.
+    async fn latest(&self) -> Result<ChangeId, Error>;
+
+    /// The changes after `after` that the log still holds, in order.
+    async fn since(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error>;
+
+    /// Changes from now on, in order, each once.
+    async fn subscribe(&self) -> Result<ChangeStream, Error>;
+}
+
+/// Live changes.
+pub struct ChangeStream(BoxStream<'static, (ChangeId, Change)>);
+
+impl ChangeStream {
+    pub(crate) fn new(stream: BoxStream<'static, (ChangeId, Change)>) -> Self {
+        Self(stream)
+    }
+
+    /// The next change; `None` when the feed has ended.
+    pub async fn next(&mut self) -> Option<(ChangeId, Change)> {
+        self.0.next().await
+    }
+}

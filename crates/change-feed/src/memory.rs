@@ -1,0 +1,125 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick, redis::LOG_LENGTH};
+
+/// A feed within one process.
+#[derive(Clone)]
+pub struct MemoryFeed(Arc<Shared>);
+
+struct Shared {
+    log: Mutex<Log>,
+    grown: watch::Sender<ChangeId>,
+}
+
+#[derive(Default)]
+struct Log {
+    changes: VecDeque<(ChangeId, Change)>,
+    latest: ChangeId,
+    ticks: HashMap<&'static str, Instant>,
+}
+
+impl Default for MemoryFeed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryFeed {
+    pub fn new() -> Self {
+        Self(Arc::new(Shared {
+            log: Mutex::default(),
+            grown: watch::Sender::new(ChangeId::ZERO),
+        }))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, log: &mut Log, change: Change) -> ChangeId {
+        let ms = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+        // Ids rise even where the clock does not.
+        let id = if ms > log.latest.ms {
+            ChangeId { ms, seq: 0 }
+        } else {
+            ChangeId {
+                ms: log.latest.ms,
+                seq: log.latest.seq + 1,
+            }
+        };
+        log.latest = id;
+        log.changes.push_back((id, change));
+        if log.changes.len() > LOG_LENGTH {
+            log.changes.pop_front();
+        }
+        self.0.grown.send_replace(id);
+        id
+    }
+
+    fn after(&self, after: ChangeId) -> Vec<(ChangeId, Change)> {
+        self.log()
+            .changes
+            .iter()
+            .filter(|(id, _)| *id > after)
+            .cloned()
+            .collect()
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for MemoryFeed {
+    async fn publish(&self, change: Change) -> Result<ChangeId, Error> {
+        Ok(self.append(&mut self.log(), change))
+    }
+
+    async fn publish_once(&self, tick: &Tick, change: Change) -> Result<Option<ChangeId>, Error> {
+        let mut log = self.log();
+        let now = Instant::now();
+        // Nine tenths, as in Redis: the next tick of the same replica must not be taken for this one.
+        let silent = tick.period.mul_f64(0.9).max(Duration::from_millis(1));
+        if log
+            .ticks
+            .get(tick.name)
+            .is_some_and(|last| now.duration_since(*last) < silent)
+        {
+            return Ok(None);
+        }
+        log.ticks.insert(tick.name, now);
+        Ok(Some(self.append(&mut log, change)))
+    }
+
+    async fn latest(&self) -> Result<ChangeId, Error> {
+        Ok(self.log().latest)
+    }
+
+    async fn since(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error> {
+        Ok(self.after(after))
+    }
+
+    async fn subscribe(&self) -> Result<ChangeStream, Error> {
+        let feed = self.clone();
+        let grown = self.0.grown.subscribe();
+        let start = self.log().latest;
+        let batches = futures::stream::unfold((feed, grown, start), |(feed, mut grown, last)| async move {
+            loop {
+                let batch = feed.after(last);
+                if let Some((newest, _)) = batch.last() {
+                    let newest = *newest;
+                    return Some((futures::stream::iter(batch), (feed, grown, newest)));
+                }
+                grown.changed().await.ok()?;
+            }
+        });
+        Ok(ChangeStream::new(batches.flatten().boxed()))
+    }
+}

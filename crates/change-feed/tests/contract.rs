@@ -1,0 +1,102 @@
+//! What both feeds promise.
+
+use std::{sync::Arc, time::Duration};
+
+use change_feed::{Change, ChangeFeed, ChangeId, MemoryFeed, RedisFeed, Tick};
+use everything_proto::events::v1::{Stderr, change};
+use redis_store::testing::RedisServer;
+
+fn text(content: &str) -> Change {
+    let change = change::Change::Stderr(Stderr {
+        content: content.to_owned(),
+    });
+    Change {
+        change: Some(change),
+        ..Change::default()
+    }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), future)
+        .await
+        .expect("within ten seconds")
+}
+
+async fn changes_are_logged_in_order(feed: Arc<dyn ChangeFeed>) {
+    assert_eq!(feed.latest().await.unwrap(), ChangeId::ZERO);
+    let first = feed.publish(text("one")).await.unwrap();
+    let second = feed.publish(text("two")).await.unwrap();
+    assert!(ChangeId::ZERO < first && first < second);
+    assert_eq!(feed.latest().await.unwrap(), second);
+    let all = [(first, text("one")), (second, text("two"))];
+    assert_eq!(feed.since(ChangeId::ZERO).await.unwrap(), all);
+    assert_eq!(feed.since(first).await.unwrap(), all[1..]);
+    assert_eq!(feed.since(second).await.unwrap(), []);
+}
+
+async fn readers_see_what_comes_after_they_subscribed(feed: Arc<dyn ChangeFeed>) {
+    feed.publish(text("before")).await.unwrap();
+    let mut one = soon(feed.subscribe()).await.unwrap();
+    let mut two = soon(feed.subscribe()).await.unwrap();
+    let ids = [
+        feed.publish(text("a")).await.unwrap(),
+        feed.publish(text("b")).await.unwrap(),
+    ];
+    for reader in [&mut one, &mut two] {
+        assert_eq!(soon(reader.next()).await.unwrap(), (ids[0], text("a")));
+        assert_eq!(soon(reader.next()).await.unwrap(), (ids[1], text("b")));
+    }
+}
+
+async fn a_periodic_change_is_sent_once_per_period(feed: Arc<dyn ChangeFeed>) {
+    let hour = Tick {
+        name: "hourly",
+        period: Duration::from_secs(3600),
+    };
+    let other = Tick {
+        name: "other",
+        period: Duration::from_secs(3600),
+    };
+    let attempts = (0..20).map(|_| feed.publish_once(&hour, text("tick")));
+    let sent = futures::future::try_join_all(attempts).await.unwrap();
+    assert_eq!(sent.iter().flatten().count(), 1);
+    assert!(feed.publish_once(&other, text("tock")).await.unwrap().is_some());
+    assert_eq!(feed.since(ChangeId::ZERO).await.unwrap().len(), 2);
+}
+
+macro_rules! contract {
+    ($($test:ident),*) => {
+        mod memory {
+            use super::*;
+            $(#[tokio::test] async fn $test() {
+                super::$test(Arc::new(MemoryFeed::new())).await;
+            })*
+        }
+        mod redis {
+            use super::*;
+            $(#[tokio::test] async fn $test() {
+                let server = RedisServer::start().await;
+                super::$test(Arc::new(RedisFeed::new(server.connect()))).await;
+            })*
+        }
+    };
+}
+
+contract!(
+    changes_are_logged_in_order,
+    readers_see_what_comes_after_they_subscribed,
+    a_periodic_change_is_sent_once_per_period
+);
+
+#[tokio::test]
+async fn a_cut_connection_loses_no_change() {
+    let server = RedisServer::start().await;
+    let feed = RedisFeed::new(server.connect());
+    let mut reader = soon(feed.subscribe()).await.unwrap();
+    for round in 0..10 {
+        let _: i64 = server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        let content = format!("round {round}");
+        let id = feed.publish(text(&content)).await.unwrap();
+        assert_eq!(soon(reader.next()).await.unwrap(), (id, text(&content)));
+    }
+}
