@@ -16,6 +16,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub(crate) use self::envelope::Key;
 pub use self::{
     encode::{batch, error, notification, request, result},
     id::RequestId,
@@ -101,7 +102,11 @@ pub struct RpcError {
 
 impl RpcError {
     pub fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 
     pub fn parse_error(message: impl Into<String>) -> Self {
@@ -154,12 +159,15 @@ impl fmt::Debug for RpcError {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Message::Request { id, method, .. } => {
-                f.debug_struct("Request").field("id", id).field("method", method).finish_non_exhaustive()
-            }
-            Message::Notification { method, .. } => {
-                f.debug_struct("Notification").field("method", method).finish_non_exhaustive()
-            }
+            Message::Request { id, method, .. } => f
+                .debug_struct("Request")
+                .field("id", id)
+                .field("method", method)
+                .finish_non_exhaustive(),
+            Message::Notification { method, .. } => f
+                .debug_struct("Notification")
+                .field("method", method)
+                .finish_non_exhaustive(),
             Message::Response { id, outcome, .. } => f
                 .debug_struct("Response")
                 .field("id", id)

@@ -42,18 +42,40 @@ use crate::jsonrpc::{RequestId, RpcError};
 pub enum ClientRequest {
     Initialize(Initialize),
     Ping,
-    ListTools { cursor: Option<String> },
-    ListResources { cursor: Option<String> },
-    ListResourceTemplates { cursor: Option<String> },
-    ListPrompts { cursor: Option<String> },
+    ListTools {
+        cursor: Option<String>,
+    },
+    ListResources {
+        cursor: Option<String>,
+    },
+    ListResourceTemplates {
+        cursor: Option<String>,
+    },
+    ListPrompts {
+        cursor: Option<String>,
+    },
     /// `arguments` is a JSON object.
-    CallTool { name: String, arguments: Option<Box<RawValue>> },
-    ReadResource { uri: String },
-    GetPrompt { name: String, arguments: HashMap<String, String> },
+    CallTool {
+        name: String,
+        arguments: Option<Box<RawValue>>,
+    },
+    ReadResource {
+        uri: String,
+    },
+    GetPrompt {
+        name: String,
+        arguments: HashMap<String, String>,
+    },
     Complete(Complete),
-    Subscribe { uri: String },
-    Unsubscribe { uri: String },
-    SetLogLevel { level: LogLevel },
+    Subscribe {
+        uri: String,
+    },
+    Unsubscribe {
+        uri: String,
+    },
+    SetLogLevel {
+        level: LogLevel,
+    },
 }
 
 /// Params of `initialize`.
@@ -133,7 +155,11 @@ pub trait Revision: Send + Sync + 'static {
     fn primes_streams(&self) -> bool;
 
     /// Reads a request. An unknown method is -32601; a parameter that is missing or of the wrong type is -32602 and named.
-    fn request(&self, method: &str, params: Option<&RawValue>) -> Result<(ClientRequest, RequestMeta), RpcError>;
+    fn request(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<(ClientRequest, RequestMeta), RpcError>;
 
     /// Reads a notification. An error is for the log only: notifications are not answered.
     fn notification(&self, method: &str, params: Option<&RawValue>) -> Result<ClientNotification, RpcError>;
@@ -188,27 +214,38 @@ pub trait Revision: Send + Sync + 'static {
     fn input_response(&self, request: &InputRequest, result: &RawValue) -> Result<Bytes, RpcError>;
 }
 
+/// The revisions with sessions, oldest first.
+static WITH_SESSIONS: [&dyn Revision; 4] = [
+    &v2024_11_05::REVISION,
+    &v2025_03_26::REVISION,
+    &v2025_06_18::REVISION,
+    &v2025_11_25::REVISION,
+];
+
 /// Every revision served, oldest first.
 pub fn all() -> &'static [&'static dyn Revision] {
-    &[&v2024_11_05::REVISION, &v2025_03_26::REVISION, &v2025_06_18::REVISION, &v2025_11_25::REVISION]
+    &WITH_SESSIONS
 }
 
 /// The revision of that exact name.
 pub fn by_version(version: &str) -> Option<&'static dyn Revision> {
-    all().iter().copied().find(|revision| revision.version() == version)
+    all()
+        .iter()
+        .copied()
+        .find(|revision| revision.version() == version)
 }
 
 /// The revision that answers `initialize`: the requested one where it is served, else the newest with sessions
 /// ("Version Negotiation"). 2024-11-05 is served on both HTTP transports.
 pub fn negotiate(requested: &str) -> &'static dyn Revision {
-    session_revisions().find(|revision| revision.version() == requested).unwrap_or(newest_with_sessions())
+    WITH_SESSIONS
+        .iter()
+        .copied()
+        .find(|revision| revision.version() == requested)
+        .unwrap_or_else(newest_with_sessions)
 }
 
 /// The newest revision that has sessions. Reads an `initialize` before its revision is known.
 pub fn newest_with_sessions() -> &'static dyn Revision {
     &v2025_11_25::REVISION
-}
-
-fn session_revisions() -> impl Iterator<Item = &'static dyn Revision> {
-    all().iter().copied()
 }

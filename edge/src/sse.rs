@@ -21,17 +21,30 @@ pub const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 impl<'a> Frame<'a> {
     /// An event that carries a message.
     pub fn message(id: Option<&'a str>, data: &'a [u8]) -> Self {
-        Self { id, data: Some(data), ..Self::default() }
+        Self {
+            id,
+            data: Some(data),
+            ..Self::default()
+        }
     }
 
     /// The event that gives the client a cursor before there is anything to say (SEP-1699): an id and empty data.
     pub fn priming(id: &'a str, retry: Option<u64>) -> Self {
-        Self { id: Some(id), retry, data: Some(b""), ..Self::default() }
+        Self {
+            id: Some(id),
+            retry,
+            data: Some(b""),
+            ..Self::default()
+        }
     }
 
     /// The first event of the 2024-11-05 transport: where to POST.
     pub fn endpoint(uri: &'a str) -> Self {
-        Self { event: Some("endpoint"), data: Some(uri.as_bytes()), ..Self::default() }
+        Self {
+            event: Some("endpoint"),
+            data: Some(uri.as_bytes()),
+            ..Self::default()
+        }
     }
 
     /// The event as text, ended by its empty line.

@@ -27,9 +27,11 @@ impl RequestId {
                 }
                 Ok(RequestId::String(text.into()))
             }
-            Some(b'-' | b'0'..=b'9') if json[1..].iter().all(u8::is_ascii_digit) => serde_json::from_slice(json)
-                .map(RequestId::Number)
-                .map_err(|_| "an integer id must fit in 64 bits, signed"),
+            Some(b'-' | b'0'..=b'9') if json[1..].iter().all(u8::is_ascii_digit) => {
+                serde_json::from_slice(json)
+                    .map(RequestId::Number)
+                    .map_err(|_| "an integer id must fit in 64 bits, signed")
+            }
             _ => Err(KIND),
         }
     }

@@ -15,7 +15,10 @@ use super::{
 /// Whether a batch is allowed is the revision's business, not this function's.
 pub fn parse(body: &Bytes) -> Result<Incoming, Refusal> {
     let text = std::str::from_utf8(body).map_err(|error| {
-        refuse(RpcError::parse_error(format!("not UTF-8 at byte {}", error.valid_up_to())))
+        refuse(RpcError::parse_error(format!(
+            "not UTF-8 at byte {}",
+            error.valid_up_to()
+        )))
     })?;
     // Unread members are skipped without recursion, so even a deep message can have its id echoed.
     let deep = depth::exceeds(body, MAX_DEPTH);
@@ -29,17 +32,25 @@ pub fn parse(body: &Bytes) -> Result<Incoming, Refusal> {
     }
     let Batch { messages, more } = json(text)?;
     if more {
-        return Err(invalid(format!("a batch must not hold more than {MAX_BATCH} messages")));
+        return Err(invalid(format!(
+            "a batch must not hold more than {MAX_BATCH} messages"
+        )));
     }
     if messages.is_empty() {
         return Err(invalid("a batch must not be empty"));
     }
-    Ok(Incoming::Batch(messages.into_iter().map(|raw| message(raw.get(), false)).collect()))
+    Ok(Incoming::Batch(
+        messages
+            .into_iter()
+            .map(|raw| message(raw.get(), false))
+            .collect(),
+    ))
 }
 
 /// Reads the outcome of a response object.
 pub(super) fn outcome(response: &[u8]) -> Result<ResponseOutcome, RpcError> {
-    let envelope: Envelope<'_> = serde_json::from_slice(response).map_err(|_| RpcError::parse_error(NOT_JSON))?;
+    let envelope: Envelope<'_> =
+        serde_json::from_slice(response).map_err(|_| RpcError::parse_error(NOT_JSON))?;
     read_outcome(&envelope)
 }
 
@@ -67,7 +78,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
                 while messages.len() < MAX_BATCH {
                     match seq.next_element()? {
                         Some(item) => messages.push(item),
-                        None => return Ok(Batch { messages, more: false }),
+                        None => {
+                            return Ok(Batch {
+                                messages,
+                                more: false,
+                            });
+                        }
                     }
                 }
                 let mut more = false;
@@ -96,7 +112,10 @@ fn message(text: &str, deep: bool) -> Result<Message, Refusal> {
         _ => None,
     };
     if deep {
-        return Err(Refusal { id: echo, error: too_deep() });
+        return Err(Refusal {
+            id: echo,
+            error: too_deep(),
+        });
     }
     check(text, &envelope, id).map_err(|error| Refusal { id: echo, error })
 }
@@ -112,13 +131,19 @@ fn check(
     match envelope.jsonrpc.map(string) {
         Some(Some(version)) if version == "2.0" => {}
         Some(_) => return Err(RpcError::invalid_request("member `jsonrpc` must be \"2.0\"")),
-        None => return Err(RpcError::invalid_request("member `jsonrpc` is missing; it must be \"2.0\"")),
+        None => {
+            return Err(RpcError::invalid_request(
+                "member `jsonrpc` is missing; it must be \"2.0\"",
+            ));
+        }
     }
     let id = id.transpose().map_err(RpcError::invalid_request)?;
     let Some(method) = envelope.method else {
         let outcome = read_outcome(envelope)?;
         let Some(id) = id else {
-            return Err(RpcError::invalid_request("a response must have the id of its request"));
+            return Err(RpcError::invalid_request(
+                "a response must have the id of its request",
+            ));
         };
         let raw = owned(text)?;
         return Ok(Message::Response { id, outcome, raw });
@@ -139,7 +164,11 @@ fn check(
         Some(params) => match params.get().as_bytes().first() {
             Some(b'{') => Some(params.to_owned()),
             // Positional parameters are JSON-RPC, but no MCP method has any.
-            Some(b'[') => return Err(RpcError::invalid_params("member `params` must be an object, not an array")),
+            Some(b'[') => {
+                return Err(RpcError::invalid_params(
+                    "member `params` must be an object, not an array",
+                ));
+            }
             _ => return Err(RpcError::invalid_request("member `params` must be an object")),
         },
     };
@@ -151,10 +180,12 @@ fn check(
 
 fn read_outcome(envelope: &Envelope<'_>) -> Result<ResponseOutcome, RpcError> {
     match (envelope.result, envelope.error) {
-        (None, None) => Err(RpcError::invalid_request("a message needs `method`, `result` or `error`")),
-        (Some(_), Some(_)) => {
-            Err(RpcError::invalid_request("a response has either `result` or `error`, not both"))
-        }
+        (None, None) => Err(RpcError::invalid_request(
+            "a message needs `method`, `result` or `error`",
+        )),
+        (Some(_), Some(_)) => Err(RpcError::invalid_request(
+            "a response has either `result` or `error`, not both",
+        )),
         (Some(result), None) => {
             if !result.get().starts_with('{') {
                 return Err(RpcError::invalid_request("member `result` must be an object"));

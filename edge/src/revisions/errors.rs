@@ -1,0 +1,29 @@
+use everything_proto::feature::v1::Error;
+
+use super::json::{Object, open};
+use crate::jsonrpc::{
+    INVALID_PARAMS, INVALID_REQUEST, MISSING_CLIENT_CAPABILITY, RESOURCE_NOT_FOUND, RpcError,
+};
+
+/// A feature's error under the codes of the revisions before 2026-07-28. Message and data stay.
+///
+/// - A resource that is not there is -32602 with `data.uri` in the newest shape ("Resources", error handling); before it
+///   was -32002. Features may say either.
+/// - A missing client capability (-32021) has no code of its own before: the request is invalid for this client.
+pub(super) fn before_2026(error: &Error) -> RpcError {
+    let data = open(&error.data_json);
+    let names_uri = || {
+        data.and_then(|data| Object::parse(data.get()).ok())
+            .is_some_and(|data| data.string("uri").is_some())
+    };
+    let code = match error.code {
+        INVALID_PARAMS if names_uri() => RESOURCE_NOT_FOUND,
+        MISSING_CLIENT_CAPABILITY => INVALID_REQUEST,
+        code => code,
+    };
+    RpcError {
+        code,
+        message: error.message.clone(),
+        data: data.map(ToOwned::to_owned),
+    }
+}
