@@ -1,0 +1,376 @@
+//! Settings of the edge: flags, environment variables of the same meaning, and what they mean once checked.
+//!
+//! Values arrive as text and are checked together, so that all bad ones can be reported at once, by name.
+
+mod hosts;
+mod proxies;
+mod upstreams;
+
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+
+use clap::Args;
+use url::Url;
+
+pub use hosts::{AllowedHosts, AllowedOrigins};
+pub use proxies::TrustedProxies;
+pub use upstreams::{UpstreamArgs, UpstreamReplicas};
+
+/// Exit code for settings that cannot be used (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+/// Settings as given. Each variable has a flag of the same meaning.
+#[derive(Args, Clone, Debug)]
+pub struct EdgeConfig {
+    /// Address to listen on: a name or an IP address.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port to listen on. 0 picks a free one.
+    #[arg(long, env = "PORT", default_value = "3232")]
+    pub port: String,
+    /// What clients and browsers reach this server as: scheme, host and port, no path. Default `http://localhost:<PORT>`.
+    #[arg(long, env = "BASE_URI")]
+    pub base_uri: Option<String>,
+    /// Who issues tokens: `internal` (this deployment's auth service), `external` (another authorization server), or
+    /// `disabled` (no tokens at all; only on loopback).
+    #[arg(long, env = "AUTH_MODE", default_value = "internal")]
+    pub auth_mode: String,
+    /// Host names, besides loopback and the one in BASE_URI, that requests may be addressed to; comma-separated. `*`
+    /// takes any, which gives up the protection against DNS rebinding.
+    #[arg(long, env = "ALLOWED_HOSTS", default_value = "")]
+    pub allowed_hosts: String,
+    /// Origins of browser clients, besides loopback and BASE_URI, e.g. `https://app.example`; comma-separated. `*` takes
+    /// any.
+    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "")]
+    pub allowed_origins: String,
+    /// Addresses or networks (`10.0.0.0/8`) of reverse proxies whose `X-Forwarded-For` is believed; comma-separated.
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
+    pub trusted_proxies: String,
+    /// Largest request body, bytes.
+    #[arg(long, env = "MAX_BODY_BYTES", default_value = "4194304")]
+    pub max_body_bytes: String,
+    /// Largest request head, bytes; at least 8192.
+    #[arg(long, env = "MAX_HEADER_BYTES", default_value = "32768")]
+    pub max_header_bytes: String,
+    /// Connections held at once. More are answered 503 and closed.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value = "20000")]
+    pub max_connections: String,
+    /// Requests worked on at once; open event streams do not count. More are answered 503.
+    #[arg(long, env = "MAX_REQUESTS", default_value = "2048")]
+    pub max_requests: String,
+    /// How long a client may take to send a request's head, seconds.
+    #[arg(long, env = "HEADER_TIMEOUT_SECS", default_value = "10")]
+    pub header_timeout_secs: String,
+    /// How long a client may take to send a request's body, seconds.
+    #[arg(long, env = "BODY_TIMEOUT_SECS", default_value = "30")]
+    pub body_timeout_secs: String,
+    /// How long a connection may stay open without a request, seconds. Longer than the idle time of proxies in front.
+    #[arg(long, env = "IDLE_TIMEOUT_SECS", default_value = "75")]
+    pub idle_timeout_secs: String,
+    /// How long running requests and streams get to end after a shutdown began, seconds.
+    #[arg(long, env = "DRAIN_TIMEOUT_SECS", default_value = "10")]
+    pub drain_timeout_secs: String,
+    /// Comment line on quiet event streams, seconds. Shorter than the idle time of proxies in between.
+    #[arg(long, env = "SSE_KEEP_ALIVE_SECS", default_value = "15")]
+    pub sse_keep_alive_secs: String,
+    /// Access tokens whose introspection is remembered.
+    #[arg(long, env = "TOKEN_CACHE_SIZE", default_value = "10000")]
+    pub token_cache_size: String,
+    /// How long an introspection is remembered, seconds; at most 60. Revocations are heard of at once regardless.
+    #[arg(long, env = "TOKEN_CACHE_SECS", default_value = "60")]
+    pub token_cache_secs: String,
+}
+
+impl Default for EdgeConfig {
+    /// What the flags default to, without reading the environment.
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: "3232".to_owned(),
+            base_uri: None,
+            auth_mode: "internal".to_owned(),
+            allowed_hosts: String::new(),
+            allowed_origins: String::new(),
+            trusted_proxies: String::new(),
+            max_body_bytes: "4194304".to_owned(),
+            max_header_bytes: "32768".to_owned(),
+            max_connections: "20000".to_owned(),
+            max_requests: "2048".to_owned(),
+            header_timeout_secs: "10".to_owned(),
+            body_timeout_secs: "30".to_owned(),
+            idle_timeout_secs: "75".to_owned(),
+            drain_timeout_secs: "10".to_owned(),
+            sse_keep_alive_secs: "15".to_owned(),
+            token_cache_size: "10000".to_owned(),
+            token_cache_secs: "60".to_owned(),
+        }
+    }
+}
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// As in HOST.
+    pub host: String,
+    pub port: u16,
+    pub base: BaseUri,
+    pub auth: AuthMode,
+    pub hosts: AllowedHosts,
+    pub origins: AllowedOrigins,
+    pub proxies: TrustedProxies,
+    pub limits: Limits,
+    /// Interval of comments on quiet event streams.
+    pub sse_keep_alive: Duration,
+    pub token_cache_size: u64,
+    pub token_cache_age: Duration,
+}
+
+/// Bounds on what one client, and all of them together, can make the edge hold.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub body_bytes: usize,
+    pub header_bytes: usize,
+    pub connections: usize,
+    pub requests: usize,
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub drain_timeout: Duration,
+}
+
+/// Who issues the tokens that clients present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// The auth service, whose HTTP face the edge is.
+    Internal,
+    /// Another authorization server; the auth service only validates.
+    External,
+    /// Nobody: every request is the same anonymous user's.
+    Disabled,
+}
+
+/// The origin that clients reach this server as, without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUri {
+    text: String,
+    host: String,
+    https: bool,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSetting {
+    /// Its environment variable.
+    pub name: &'static str,
+    pub problem: String,
+}
+
+/// All settings that cannot be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+pub struct BadSettings(pub Vec<BadSetting>);
+
+impl EdgeConfig {
+    /// Checks everything, and reports everything that is wrong.
+    pub fn check(&self) -> Result<Settings, BadSettings> {
+        let mut bad = BadSettings::default();
+        let port = bad.take("PORT", "a port number", &self.port).unwrap_or_default();
+        let base = self
+            .base_uri
+            .clone()
+            .unwrap_or_else(|| format!("http://localhost:{port}"));
+        let base = bad.take("BASE_URI", "an http or https origin without a path", &base);
+        let auth = bad.take("AUTH_MODE", "internal, external or disabled", &self.auth_mode);
+        let limits = self.limits(&mut bad);
+        let hosts = bad
+            .take("ALLOWED_HOSTS", "a list of host names", &self.allowed_hosts)
+            .unwrap_or_default();
+        let origins = bad
+            .take("ALLOWED_ORIGINS", "a list of origins", &self.allowed_origins)
+            .unwrap_or_default();
+        let proxies = bad
+            .take(
+                "TRUSTED_PROXIES",
+                "a list of addresses and networks",
+                &self.trusted_proxies,
+            )
+            .unwrap_or_default();
+        let sse_keep_alive = bad.seconds("SSE_KEEP_ALIVE_SECS", &self.sse_keep_alive_secs, 3600.0);
+        let token_cache_size = bad
+            .take("TOKEN_CACHE_SIZE", "a number", &self.token_cache_size)
+            .unwrap_or_default();
+        let token_cache_age = bad.seconds("TOKEN_CACHE_SECS", &self.token_cache_secs, 60.0);
+        if self.host.trim().is_empty() {
+            bad.add("HOST", "is empty; use a host name or an IP address");
+        }
+        if auth == Some(AuthMode::Disabled) && !is_loopback(&self.host) {
+            bad.add(
+                "AUTH_MODE",
+                format!(
+                    "disabled serves everybody, so HOST must be a loopback address, not {:?}",
+                    self.host
+                ),
+            );
+        }
+        let (Some(base), Some(auth), true) = (base, auth, bad.0.is_empty()) else {
+            return Err(bad);
+        };
+        Ok(Settings {
+            host: self.host.clone(),
+            port,
+            base,
+            auth,
+            hosts,
+            origins,
+            proxies,
+            limits,
+            sse_keep_alive,
+            token_cache_size,
+            token_cache_age,
+        })
+    }
+
+    fn limits(&self, bad: &mut BadSettings) -> Limits {
+        let header_bytes = bad.positive("MAX_HEADER_BYTES", &self.max_header_bytes);
+        // Hyper cannot read with a smaller buffer.
+        if header_bytes != 0 && header_bytes < 8192 {
+            bad.add("MAX_HEADER_BYTES", "must be at least 8192");
+        }
+        Limits {
+            header_bytes,
+            body_bytes: bad.positive("MAX_BODY_BYTES", &self.max_body_bytes),
+            connections: bad.positive("MAX_CONNECTIONS", &self.max_connections),
+            requests: bad.positive("MAX_REQUESTS", &self.max_requests),
+            header_timeout: bad.seconds("HEADER_TIMEOUT_SECS", &self.header_timeout_secs, 3600.0),
+            body_timeout: bad.seconds("BODY_TIMEOUT_SECS", &self.body_timeout_secs, 3600.0),
+            idle_timeout: bad.seconds("IDLE_TIMEOUT_SECS", &self.idle_timeout_secs, 86_400.0),
+            drain_timeout: bad.seconds("DRAIN_TIMEOUT_SECS", &self.drain_timeout_secs, 3600.0),
+        }
+    }
+}
+
+impl Settings {
+    /// `HOST:PORT`, for binding.
+    pub fn listen_address(&self) -> String {
+        match self.host.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
+            _ => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl BaseUri {
+    /// The address of `path`, which begins with a slash.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+
+    /// Without a trailing slash; this is also the origin (RFC 6454) of the pages served here.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host without its port, lower case; IPv6 in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+impl FromStr for BaseUri {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url: Url = text.parse().map_err(|_| ())?;
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.path() == "/";
+        match (url.scheme(), url.host_str(), bare) {
+            (scheme @ ("http" | "https"), Some(host), true) => Ok(Self {
+                https: scheme == "https",
+                host: host.to_owned(),
+                // Drops the scheme's default port, as browsers do in `Origin`.
+                text: url.origin().ascii_serialization(),
+            }),
+            _ => Err(()),
+        }
+    }
+}
+
+impl FromStr for AuthMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "internal" => Ok(Self::Internal),
+            "external" => Ok(Self::External),
+            "disabled" => Ok(Self::Disabled),
+            _ => Err(()),
+        }
+    }
+}
+
+impl BadSettings {
+    pub fn add(&mut self, name: &'static str, problem: impl Into<String>) {
+        self.0.push(BadSetting {
+            name,
+            problem: problem.into(),
+        });
+    }
+
+    fn take<T: FromStr>(&mut self, name: &'static str, expected: &str, text: &str) -> Option<T> {
+        let value = text.trim().parse().ok();
+        if value.is_none() {
+            self.add(name, format!("is not {expected}: {text:?}"));
+        }
+        value
+    }
+
+    /// 0 where it is bad.
+    fn positive(&mut self, name: &'static str, text: &str) -> usize {
+        match self.take(name, "a whole number", text) {
+            // A semaphore takes no more; nor does any machine.
+            Some(number) if number == 0 || number > usize::MAX >> 3 => {
+                self.add(name, "is out of range");
+                0
+            }
+            number => number.unwrap_or_default(),
+        }
+    }
+
+    fn seconds(&mut self, name: &'static str, text: &str, most: f64) -> Duration {
+        match self.take::<f64>(name, "a number of seconds", text) {
+            Some(seconds) if seconds > 0.0 && seconds <= most => Duration::from_secs_f64(seconds),
+            Some(_) => {
+                self.add(name, format!("must be above 0 and at most {most} seconds"));
+                Duration::ZERO
+            }
+            None => Duration::ZERO,
+        }
+    }
+}
+
+impl fmt::Display for BadSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, BadSetting { name, problem }) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{name} {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a listener on `host` can only be reached from this machine.
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;

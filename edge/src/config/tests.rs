@@ -1,0 +1,120 @@
+use super::*;
+
+fn problems(config: &EdgeConfig) -> Vec<&'static str> {
+    config.check().unwrap_err().0.iter().map(|bad| bad.name).collect()
+}
+
+#[test]
+fn the_defaults_serve_localhost() {
+    let settings = EdgeConfig::default().check().unwrap();
+    assert_eq!(settings.listen_address(), "127.0.0.1:3232");
+    assert_eq!(settings.base.join("/mcp"), "http://localhost:3232/mcp");
+    assert_eq!(settings.auth, AuthMode::Internal);
+    assert_eq!(settings.limits.body_bytes, 4 * 1024 * 1024);
+}
+
+#[test]
+fn the_flags_default_to_what_default_says() {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        edge: EdgeConfig,
+    }
+    // The environment could say otherwise for HOST and the like; those who set them see these two compared.
+    if ["HOST", "PORT", "BASE_URI", "AUTH_MODE"]
+        .iter()
+        .all(|name| std::env::var_os(name).is_none())
+    {
+        let parsed = Cli::try_parse_from(["edge"]).unwrap().edge;
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", EdgeConfig::default()));
+    }
+}
+
+#[test]
+fn every_bad_setting_is_named_at_once() {
+    let config = EdgeConfig {
+        host: String::new(),
+        port: "70000".into(),
+        base_uri: Some("ftp://x".into()),
+        auth_mode: "off".into(),
+        allowed_hosts: "a b".into(),
+        allowed_origins: "nonsense".into(),
+        trusted_proxies: "10.0.0.0/99".into(),
+        max_body_bytes: "0".into(),
+        max_header_bytes: "100".into(),
+        max_connections: "-1".into(),
+        header_timeout_secs: "0".into(),
+        token_cache_secs: "61".into(),
+        sse_keep_alive_secs: "NaN".into(),
+        ..EdgeConfig::default()
+    };
+    let mut names = problems(&config);
+    names.sort_unstable();
+    let mut expected = [
+        "HOST",
+        "PORT",
+        "BASE_URI",
+        "AUTH_MODE",
+        "ALLOWED_HOSTS",
+        "ALLOWED_ORIGINS",
+        "TRUSTED_PROXIES",
+        "MAX_BODY_BYTES",
+        "MAX_HEADER_BYTES",
+        "MAX_CONNECTIONS",
+        "HEADER_TIMEOUT_SECS",
+        "TOKEN_CACHE_SECS",
+        "SSE_KEEP_ALIVE_SECS",
+    ];
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_server_without_tokens_listens_on_loopback_only() {
+    for (host, allowed) in [
+        ("127.0.0.1", true),
+        ("localhost", true),
+        ("::1", true),
+        ("0.0.0.0", false),
+        ("::", false),
+        ("192.168.1.5", false),
+        ("example.com", false),
+    ] {
+        let config = EdgeConfig {
+            host: host.into(),
+            auth_mode: "disabled".into(),
+            ..EdgeConfig::default()
+        };
+        match config.check() {
+            Ok(_) => assert!(allowed, "{host}"),
+            Err(bad) => {
+                assert!(!allowed, "{host}");
+                assert_eq!(bad.0[0].name, "AUTH_MODE");
+                assert!(
+                    bad.to_string().contains("HOST must be a loopback address"),
+                    "{bad}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_base_uri_is_an_origin() {
+    for (text, origin) in [
+        ("https://mcp.example.com", Some("https://mcp.example.com")),
+        ("https://MCP.example.com:443/", Some("https://mcp.example.com")),
+        ("http://[::1]:3232", Some("http://[::1]:3232")),
+        ("https://mcp.example.com/path", None),
+        ("https://user@mcp.example.com", None),
+        ("https://mcp.example.com?x", None),
+        ("mcp.example.com", None),
+    ] {
+        assert_eq!(
+            text.parse::<BaseUri>().ok().as_ref().map(BaseUri::as_str),
+            origin,
+            "{text}"
+        );
+    }
+}

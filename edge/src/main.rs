@@ -1,0 +1,81 @@
+//! The edge as a process of its own.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use everything_edge::{
+    Edge, EdgeConfig, UpstreamArgs, Upstreams,
+    config::{BadSettings, EXIT_USAGE},
+    healthcheck,
+};
+use serving::{Upstream, UpstreamSettings};
+use telemetry::TelemetryArgs;
+
+/// The HTTP face of the Everything Server: MCP, OAuth and pages.
+#[derive(Parser)]
+#[command(name = "everything-edge", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    edge: EdgeConfig,
+    #[command(flatten)]
+    upstreams: UpstreamArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Asks the edge that runs with the same settings whether it is alive. For containers.
+    Healthcheck,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let (settings, replicas) = match (cli.edge.check(), cli.upstreams.check()) {
+        (Ok(settings), Ok(replicas)) => (settings, replicas),
+        (settings, replicas) => return Ok(refuse(settings.err(), replicas.err())),
+    };
+    if let Some(Command::Healthcheck) = cli.command {
+        return healthcheck(&settings)
+            .await
+            .map(|()| ExitCode::SUCCESS)
+            .context("the edge is not alive");
+    }
+    let _telemetry = telemetry::init("everything-edge", &cli.telemetry)?;
+    let shutdown = serving::shutdown_signal()?;
+    let address = settings.listen_address();
+    let listener = tokio::net::TcpListener::bind(&address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
+    let connect = |service, replicas| {
+        Upstream::connect(service, replicas, UpstreamSettings::default(), shutdown.clone())
+    };
+    let upstreams = Upstreams {
+        auth: settings
+            .auth
+            .needs_auth_service()
+            .then(|| connect("everything.auth.v1.AuthService", replicas.auth)),
+        session: connect("everything.session.v1.SessionService", replicas.session),
+        feature: connect("everything.feature.v1.FeatureService", replicas.feature),
+    };
+    tracing::info!(address = %listener.local_addr()?, base_uri = settings.base.as_str(), "the edge listens");
+    Edge::with_settings(settings, upstreams, shutdown.clone())?
+        .serve(listener, shutdown)
+        .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "telemetry is not set up before the settings are known to be good"
+)]
+fn refuse(edge: Option<BadSettings>, upstreams: Option<BadSettings>) -> ExitCode {
+    for bad in [edge, upstreams].into_iter().flatten() {
+        eprintln!("{bad}");
+    }
+    ExitCode::from(EXIT_USAGE)
+}

@@ -1,0 +1,84 @@
+//! `/.well-known/oauth-authorization-server` (RFC 8414), `/.well-known/openid-configuration` (the same document, where
+//! older clients look for it) and `/.well-known/oauth-protected-resource` (RFC 9728).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{extract, response::Response};
+use bytes::Bytes;
+use everything_proto::auth::v1::{MetadataRequest, MetadataResponse};
+use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use moka::future::Cache;
+use serving::retry::idempotent;
+use tonic::Status;
+
+use crate::{
+    Clients, State,
+    error::{Face, Fault, json_response},
+};
+
+/// Where the metadata of `/mcp` is: the well-known part goes before the resource's path (RFC 9728 section 3.1).
+pub const RESOURCE_METADATA_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
+
+/// How long the documents are kept. They change only with the auth service's settings.
+const AGE: Duration = Duration::from_secs(60);
+/// How long a challenge waits for the scopes that it would like to name.
+const SCOPES_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The auth service's documents, remembered. Cheap to clone.
+#[derive(Clone)]
+pub struct Metadata {
+    clients: Clients,
+    documents: Cache<(), Arc<MetadataResponse>>,
+}
+
+impl Metadata {
+    pub fn new(clients: Clients) -> Self {
+        Self {
+            clients,
+            documents: Cache::builder().max_capacity(1).time_to_live(AGE).build(),
+        }
+    }
+
+    pub async fn documents(&self) -> Result<Arc<MetadataResponse>, Arc<Status>> {
+        let load = async {
+            let client = self.clients.auth()?;
+            let answer = idempotent(|| {
+                let mut client = client.clone();
+                async move { client.metadata(MetadataRequest {}).await }
+            });
+            Ok(Arc::new(answer.await?.into_inner()))
+        };
+        self.documents.try_get_with((), load).await
+    }
+
+    /// All scopes there are, space-separated. None: they are not known now.
+    pub async fn scopes(&self) -> Option<String> {
+        let documents = tokio::time::timeout(SCOPES_TIMEOUT, self.documents())
+            .await
+            .ok()?
+            .ok()?;
+        (!documents.scopes_supported.is_empty()).then(|| documents.scopes_supported.join(" "))
+    }
+}
+
+pub async fn authorization_server(extract::State(state): extract::State<State>) -> Response {
+    document(&state, |documents| &documents.authorization_server_json).await
+}
+
+pub async fn protected_resource(extract::State(state): extract::State<State>) -> Response {
+    document(&state, |documents| &documents.protected_resource_json).await
+}
+
+async fn document(state: &State, pick: impl Fn(&MetadataResponse) -> &Bytes) -> Response {
+    match state.metadata.documents().await {
+        // In external mode the authorization server has its own face.
+        Ok(documents) if pick(&documents).is_empty() => Fault::NotFound.on(Face::OAuth),
+        Ok(documents) => {
+            let mut response = json_response(StatusCode::OK, pick(&documents).clone());
+            let age = HeaderValue::from_static("public, max-age=60");
+            response.headers_mut().insert(CACHE_CONTROL, age);
+            response
+        }
+        Err(status) => Fault::from_status(&status).on(Face::OAuth),
+    }
+}

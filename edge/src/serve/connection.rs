@@ -1,0 +1,119 @@
+//! One connection: HTTP/1 or HTTP/2, with deadlines for heads and idleness, and a graceful end.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+
+use axum::{body::Body, response::Response};
+use http::Request;
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use serving::CancellationToken;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until},
+};
+use tower::ServiceExt;
+
+use super::activity::{Activity, Watched};
+use crate::{config::Limits, middleware::client_address::Peer};
+
+/// Requests that one HTTP/2 connection may have open.
+const MAX_STREAMS: u32 = 256;
+
+/// Serves connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    router: axum::Router,
+    protocol: Arc<Builder<TokioExecutor>>,
+    limits: Arc<Limits>,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    pub fn new(router: axum::Router, limits: Limits, shutdown: CancellationToken) -> Self {
+        let mut protocol = Builder::new(TokioExecutor::new());
+        protocol
+            .http1()
+            .timer(TokioTimer::new())
+            // The supervisor below tells heads from idleness; this would cut both alike.
+            .header_read_timeout(None)
+            .max_buf_size(limits.header_bytes);
+        protocol
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            // Finds clients that vanished without closing.
+            .keep_alive_interval(std::time::Duration::from_secs(20))
+            .keep_alive_timeout(std::time::Duration::from_secs(10));
+        Self {
+            router,
+            protocol: Arc::new(protocol),
+            limits: Arc::new(limits),
+            shutdown,
+        }
+    }
+
+    /// Until the connection ends.
+    pub async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        // Small events must not wait for more (Nagle).
+        _ = stream.set_nodelay(true);
+        let activity = Activity::new();
+        let io = TokioIo::new(Watched::new(stream, activity.clone()));
+        let service = {
+            let activity = activity.clone();
+            let router = self.router.clone();
+            service_fn(move |request| answer(router.clone(), activity.clone(), peer, request))
+        };
+        let mut connection = pin!(self.protocol.serve_connection(io, service));
+        let mut draining = false;
+        loop {
+            // While a request is in flight, its end is looked for at this pace.
+            let (header_timeout, idle_timeout) = (self.limits.header_timeout, self.limits.idle_timeout);
+            let deadline = activity.deadline(header_timeout, idle_timeout);
+            let wake = deadline.unwrap_or_else(|| Instant::now() + header_timeout.min(idle_timeout));
+            let look_again = Instant::now() + header_timeout.min(idle_timeout);
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        // Clients vanish all the time.
+                        tracing::debug!(%error, "a connection failed");
+                    }
+                    return;
+                }
+                () = sleep_until(wake.min(look_again)) => {
+                    let deadline = activity.deadline(header_timeout, idle_timeout);
+                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        tracing::debug!("a quiet connection was closed");
+                        return;
+                    }
+                }
+                () = self.shutdown.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+async fn answer(
+    router: axum::Router,
+    activity: Activity,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let guard = activity.request();
+    request.extensions_mut().insert(Peer(peer));
+    let response = router.oneshot(request.map(Body::new)).await?;
+    // The request is over when its response's body is.
+    Ok(response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _in_flight = &guard;
+            frame
+        }))
+    }))
+}
