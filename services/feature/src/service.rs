@@ -1,0 +1,110 @@
+use std::sync::Arc;
+
+use change_feed::{ChangeFeed, MemoryFeed, RedisFeed};
+use everything_proto::feature::v1::feature_service_server::FeatureServiceServer;
+use redis_store::Redis;
+use serving::{GrpcLimits, GrpcServer, Listener, Readiness};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    changes,
+    config::Config,
+    features::Features,
+    grpc::Grpc,
+    schema::BadSchema,
+    store::{MemoryStore, RedisStore, Store},
+};
+
+/// What the service needs of the world.
+#[derive(Clone)]
+pub struct Dependencies {
+    pub store: Arc<dyn Store>,
+    /// In one process with the session service it is the same feed that that one reads.
+    pub feed: Arc<dyn ChangeFeed>,
+    /// Whether what is behind `store` and `feed` answers.
+    pub readiness: watch::Receiver<Readiness>,
+}
+
+/// The feature service, ready to serve.
+pub struct Service {
+    features: Arc<Features>,
+    dependencies: Dependencies,
+    config: Config,
+    limits: GrpcLimits,
+}
+
+impl Dependencies {
+    /// Keeps everything in this process and publishes on `feed`.
+    pub fn memory(config: &Config, feed: MemoryFeed) -> Self {
+        Self {
+            store: Arc::new(MemoryStore::new(config.limits())),
+            feed: Arc::new(feed),
+            readiness: serving::always_ready(),
+        }
+    }
+
+    /// Keeps everything in Redis, where every replica finds it. Must be called within a Tokio runtime.
+    pub fn redis(config: &Config, redis: &Redis) -> Self {
+        Self {
+            store: Arc::new(RedisStore::new(redis.clone(), config.limits())),
+            feed: Arc::new(RedisFeed::new(redis.clone())),
+            readiness: readiness(redis.health()),
+        }
+    }
+}
+
+impl Service {
+    /// Fails only for a tool whose schema cannot be used, which is a bug.
+    pub fn build(config: Config, limits: GrpcLimits, dependencies: Dependencies) -> Result<Self, BadSchema> {
+        let features = Features::new(dependencies.store.clone(), dependencies.feed.clone())?;
+        Ok(Self {
+            features: Arc::new(features),
+            dependencies,
+            config,
+            limits,
+        })
+    }
+
+    /// Serves, and sends the periodic changes, until `shutdown`.
+    pub async fn serve(self, listener: Listener, shutdown: CancellationToken) -> Result<(), serving::Error> {
+        let Self {
+            features,
+            dependencies: Dependencies { feed, readiness, .. },
+            config,
+            limits,
+        } = self;
+        let server = FeatureServiceServer::new(Grpc::new(features))
+            .max_decoding_message_size(limits.max_message_bytes)
+            .max_encoding_message_size(limits.max_message_bytes);
+        // Ends the changes also where serving fails.
+        let changes_end = shutdown.child_token();
+        let _end_changes = changes_end.clone().drop_guard();
+        tokio::spawn(changes::run(feed, config.periods(), changes_end));
+        GrpcServer::new(limits)
+            .add(server)
+            .serve(listener, readiness, shutdown)
+            .await
+    }
+}
+
+/// Ready as long as Redis answers. The task ends with its reader.
+fn readiness(mut health: watch::Receiver<Result<(), redis_store::Error>>) -> watch::Receiver<Readiness> {
+    let read = |health: &Result<(), redis_store::Error>| match health {
+        Ok(()) => Readiness::Ready,
+        Err(error) => Readiness::NotReady(error.to_string()),
+    };
+    let (sender, receiver) = watch::channel(read(&health.borrow_and_update()));
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                changed = health.changed() => if changed.is_err() {
+                    return;
+                },
+                () = sender.closed() => return,
+            }
+            sender.send_replace(read(&health.borrow_and_update()));
+        }
+    });
+    receiver
+}
