@@ -1,1 +1,50 @@
+//! The authorization server: OAuth 2.1 for MCP, behind `everything.auth.v1`. The edge is its HTTP face.
+//!
+//! [`Service::build`] takes settings and [`Dependencies`] (a memory or Redis store); [`Service::serve`] takes a
+//! listener. One file per operation:
+//!
+//! | RPC | file |
+//! |---|---|
+//! | `Metadata` | `metadata.rs` |
+//! | `RegisterClient` | `registration.rs` |
+//! | `BeginAuthorization` | `authorization.rs` |
+//! | `DecideConsent` | `consent.rs` |
+//! | `CompleteUpstream` | `callback.rs`, with the provider in `upstream/` |
+//! | `ExchangeToken` | `token.rs`, one grant per file in `token/` |
+//! | `Introspect` | `introspection.rs` |
+//! | `Revoke`, `Watch` | `revocation.rs` |
+//!
+//! State is in [`store`] (memory or Redis, one contract), sealed by `vault`: a value is found by the SHA-256 of its
+//! secret and encrypted under a key that only the secret yields. Tokens point to a grant record and are worth nothing
+//! without it, so revoking everything that came from one login is one deletion.
 
+mod authorization;
+mod callback;
+mod client;
+pub mod clock;
+mod config;
+mod consent;
+mod error;
+mod grpc;
+mod introspection;
+mod metadata;
+mod oauth_error;
+mod parameters;
+mod pkce;
+mod records;
+mod redirect_uri;
+mod registration;
+mod resource;
+mod revocation;
+mod scope;
+mod secret;
+mod server;
+mod service;
+pub mod store;
+mod token;
+mod upstream;
+mod vault;
+
+pub use config::{Config, Settings};
+pub use error::Error;
+pub use service::{Dependencies, Service};

@@ -1,0 +1,95 @@
+//! The user's decision on the consent page.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::authorization::{Redirect, WayBack};
+use crate::oauth_error::{ErrorCode, ErrorPage, Failure};
+use crate::records::{Login, Transaction, spent_key};
+use crate::secret::Secret;
+use crate::server::AuthorizationServer;
+use crate::store::{Claim, Key, Space};
+
+/// The form that the consent page posts.
+pub struct Decision {
+    pub transaction: Secret,
+    pub csrf_token: Secret,
+    pub approved: bool,
+}
+
+impl AuthorizationServer {
+    /// The first decision stands. The same one again (a double click) leads to the same place, as long as the login
+    /// that it began is not over.
+    pub async fn decide_consent(
+        &self,
+        decision: &Decision,
+        browser_session: Option<&str>,
+    ) -> Result<Redirect, Failure<ErrorPage>> {
+        let transaction: Option<Transaction> = self.vault.get(&decision.transaction).await?;
+        let Some(transaction) = transaction else {
+            return Err(Failure::Refused(expired()));
+        };
+        if !browser_session.is_some_and(|session| transaction.browser.matches(session)) {
+            return Err(Failure::Refused(other_browser()));
+        }
+        if !transaction.csrf.matches(decision.csrf_token.expose()) {
+            return Err(Failure::Refused(expired()));
+        }
+        let word: &'static [u8] = if decision.approved { b"approved" } else { b"denied" };
+        let key = Key::new(Space::Decision, decision.transaction.hash().as_str());
+        let claim = self.vault.store().claim(&key, Bytes::from_static(word), self.settings.login_ttl).await?;
+        if matches!(claim, Claim::Lost(first) if first != word) {
+            return Err(Failure::Refused(already_decided()));
+        }
+        if !decision.approved {
+            let denied = ErrorCode::AccessDenied.because("the user denied the request");
+            let location = self.error_response(&WayBack::of(&transaction.request), &denied);
+            return Ok(Redirect { location, browser: None });
+        }
+        // Derived, so that a repeated approval goes on with the same login instead of beginning another.
+        let state = decision.transaction.derive("upstream state")?;
+        let verifier = decision.transaction.derive("upstream verifier")?;
+        if self.vault.store().get(&spent_key(&state)).await?.is_some() {
+            return Err(Failure::Refused(already_decided()));
+        }
+        let login = Login {
+            request: transaction.request,
+            browser: transaction.browser,
+            verifier: verifier.expose().to_owned(),
+        };
+        self.vault.put(&state, &login, self.settings.login_ttl).await?;
+        Ok(Redirect { location: self.upstream.authorize_url(&state, &verifier), browser: None })
+    }
+
+    /// Outlives every login record that a repeated approval could write again.
+    pub(crate) fn spent_login_ttl(&self) -> Duration {
+        self.settings.login_ttl.saturating_mul(3)
+    }
+}
+
+pub(crate) fn expired() -> ErrorPage {
+    ErrorPage::new(
+        400,
+        "This login has expired",
+        "The login was not finished in time, or it is over already. Go back to your application and log in again.",
+    )
+}
+
+pub(crate) fn other_browser() -> ErrorPage {
+    ErrorPage::new(
+        403,
+        "This login began elsewhere",
+        "The login was not started in this browser, or cookies are blocked. Go back to your application and log in \
+         again, and stay in the same browser.",
+    )
+}
+
+fn already_decided() -> ErrorPage {
+    ErrorPage::new(
+        400,
+        "This login is over",
+        "You have already answered this request. Go back to your application; if it still asks you to log in, start \
+         again from there.",
+    )
+}

@@ -1,0 +1,58 @@
+//! The authorization server as a process of its own.
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use everything_auth::{Config, Dependencies, Service};
+use redis_store::{Redis, RedisArgs};
+use serving::{GrpcLimits, ListenAddr, Listener};
+use telemetry::TelemetryArgs;
+use url::Url;
+
+/// OAuth 2.1 authorization server for MCP, behind gRPC.
+#[derive(Parser)]
+#[command(name = "everything-auth", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Where this service listens: host:port or unix:/path.
+    #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50051", global = true)]
+    listen_addr: ListenAddr,
+    /// Where users and clients reach the edge: the issuer identifier, and the origin of all pages.
+    #[arg(long, env = "BASE_URI", default_value = "http://localhost:3232")]
+    base_uri: Url,
+    #[command(flatten)]
+    config: Config,
+    #[command(flatten)]
+    redis: RedisArgs,
+    #[command(flatten)]
+    limits: GrpcLimits,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Asks the service that listens at LISTEN_ADDR whether it is ready; exits with 0 if it is.
+    Healthcheck,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    if let Some(Command::Healthcheck) = cli.command {
+        return Ok(serving::healthcheck(&cli.listen_addr).await?);
+    }
+    let _telemetry = telemetry::init("everything-auth", &cli.telemetry)?;
+    let shutdown = serving::shutdown_signal()?;
+    let dependencies = match cli.redis.address()? {
+        Some(address) => Dependencies::redis(&Redis::connect(&address)?),
+        None => {
+            tracing::warn!("no redis is configured: logins live in this process only and end with it");
+            Dependencies::memory()
+        }
+    };
+    let service = Service::build(&cli.base_uri, &cli.config, dependencies)?;
+    let listener = Listener::bind(&cli.listen_addr).await.context("listening")?;
+    tracing::info!(address = %cli.listen_addr, issuer = %cli.base_uri, "serving");
+    Ok(service.serve(listener, cli.limits, shutdown).await?)
+}
