@@ -11,6 +11,7 @@ use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 use clap::Args;
 use url::Url;
 
+use crate::mcp::McpSettings;
 pub use hosts::{AllowedHosts, AllowedOrigins};
 pub use proxies::TrustedProxies;
 pub use upstreams::{UpstreamArgs, UpstreamReplicas};
@@ -78,6 +79,18 @@ pub struct EdgeConfig {
     /// How long an introspection is remembered, seconds; at most 60. Revocations are heard of at once regardless.
     #[arg(long, env = "TOKEN_CACHE_SECS", default_value = "60")]
     pub token_cache_secs: String,
+    /// Sessions that are remembered, so that a warm request asks nobody.
+    #[arg(long, env = "SESSION_CACHE_SIZE", default_value = "10000")]
+    pub session_cache_size: String,
+    /// How long a session is remembered, seconds. Changes are heard of at once regardless.
+    #[arg(long, env = "SESSION_CACHE_SECS", default_value = "60")]
+    pub session_cache_secs: String,
+    /// How long a client, and the person behind it, may take to answer a request of the server, seconds.
+    #[arg(long, env = "INPUT_TIMEOUT_SECS", default_value = "300")]
+    pub input_timeout_secs: String,
+    /// How long a feature may be silent during a call, seconds.
+    #[arg(long, env = "CALL_IDLE_TIMEOUT_SECS", default_value = "600")]
+    pub call_idle_timeout_secs: String,
 }
 
 impl Default for EdgeConfig {
@@ -102,6 +115,10 @@ impl Default for EdgeConfig {
             sse_keep_alive_secs: "15".to_owned(),
             token_cache_size: "10000".to_owned(),
             token_cache_secs: "60".to_owned(),
+            session_cache_size: "10000".to_owned(),
+            session_cache_secs: "60".to_owned(),
+            input_timeout_secs: "300".to_owned(),
+            call_idle_timeout_secs: "600".to_owned(),
         }
     }
 }
@@ -122,6 +139,7 @@ pub struct Settings {
     pub sse_keep_alive: Duration,
     pub token_cache_size: u64,
     pub token_cache_age: Duration,
+    pub mcp: McpSettings,
 }
 
 /// Bounds on what one client, and all of them together, can make the edge hold.
@@ -198,6 +216,14 @@ impl EdgeConfig {
             .take("TOKEN_CACHE_SIZE", "a number", &self.token_cache_size)
             .unwrap_or_default();
         let token_cache_age = bad.seconds("TOKEN_CACHE_SECS", &self.token_cache_secs, 60.0);
+        let mcp = McpSettings {
+            session_cache_size: bad
+                .take("SESSION_CACHE_SIZE", "a number", &self.session_cache_size)
+                .unwrap_or_default(),
+            session_cache_age: bad.seconds("SESSION_CACHE_SECS", &self.session_cache_secs, 3600.0),
+            input_timeout: bad.seconds("INPUT_TIMEOUT_SECS", &self.input_timeout_secs, 86_400.0),
+            call_idle_timeout: bad.seconds("CALL_IDLE_TIMEOUT_SECS", &self.call_idle_timeout_secs, 86_400.0),
+        };
         if self.host.trim().is_empty() {
             bad.add("HOST", "is empty; use a host name or an IP address");
         }
@@ -225,6 +251,7 @@ impl EdgeConfig {
             sse_keep_alive,
             token_cache_size,
             token_cache_age,
+            mcp,
         })
     }
 

@@ -1,1 +1,88 @@
-//! The MCP transports.
+//! The MCP transports: Streamable HTTP on `/mcp`, and HTTP+SSE of 2024-11-05 on `/sse` and `/message`.
+//!
+//! A request goes one way: [`post`] reads it → [`sessions`] says whose it is → a revision's adapter makes it neutral →
+//! [`requests`] asks a service, or [`calls`] runs a feature call → [`exchange`] sends what comes out, as JSON or as a
+//! stream. Whatever comes to the edge unasked comes over the [`link`].
+
+mod answers;
+mod calls;
+mod delete;
+mod event_body;
+mod exchange;
+mod get;
+mod headers;
+mod in_flight;
+mod initialize;
+mod input_bridge;
+mod legacy_message;
+mod legacy_sse;
+mod link;
+mod notifications;
+mod post;
+mod refusal;
+mod requests;
+mod scopes;
+mod session_cache;
+mod sessions;
+mod streams;
+
+pub use delete::delete;
+pub use get::get;
+pub use legacy_message::legacy_message;
+pub use legacy_sse::legacy_sse;
+pub use post::post;
+
+use std::{sync::Arc, time::Duration};
+
+use serving::CancellationToken;
+
+use self::{in_flight::InFlight, link::Link, session_cache::SessionCache, sessions::Sessions};
+use crate::Clients;
+
+/// Bounds of the transports.
+#[derive(Clone, Copy, Debug)]
+pub struct McpSettings {
+    /// Sessions that the edge remembers.
+    pub session_cache_size: u64,
+    /// How long it remembers a session without asking again. Changes are heard of at once regardless.
+    pub session_cache_age: Duration,
+    /// How long a client may take to answer a request of the server.
+    pub input_timeout: Duration,
+    /// How long a feature may be silent during a call.
+    pub call_idle_timeout: Duration,
+}
+
+/// What the transports share. Cheap to clone.
+#[derive(Clone)]
+pub struct Mcp {
+    clients: Clients,
+    sessions: Sessions,
+    link: Link,
+    in_flight: Arc<InFlight>,
+    settings: McpSettings,
+}
+
+impl Mcp {
+    /// Connects to the session service, until `shutdown`.
+    pub fn start(clients: Clients, settings: McpSettings, shutdown: CancellationToken) -> Self {
+        let cache = Arc::new(SessionCache::new(
+            settings.session_cache_size,
+            settings.session_cache_age,
+        ));
+        let in_flight = Arc::new(InFlight::default());
+        let link = Link::start(
+            clients.session.clone(),
+            cache.clone(),
+            in_flight.clone(),
+            shutdown,
+        );
+        let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
+        Self {
+            clients,
+            sessions,
+            link,
+            in_flight,
+            settings,
+        }
+    }
+}

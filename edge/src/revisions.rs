@@ -39,6 +39,7 @@ use serde_json::value::RawValue;
 use crate::jsonrpc::{RequestId, RpcError};
 
 /// A request of the client, of whichever revision.
+#[derive(Clone)]
 pub enum ClientRequest {
     Initialize(Initialize),
     Ping,
@@ -79,6 +80,7 @@ pub enum ClientRequest {
 }
 
 /// Params of `initialize`.
+#[derive(Clone)]
 pub struct Initialize {
     /// What the client asks for; see [`negotiate`].
     pub protocol_version: String,
@@ -89,6 +91,7 @@ pub struct Initialize {
 }
 
 /// Params of `completion/complete`.
+#[derive(Clone)]
 pub struct Complete {
     pub reference: Reference,
     /// The argument or template variable being typed.
@@ -100,7 +103,7 @@ pub struct Complete {
 }
 
 /// What is being completed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// Name of a prompt.
     Prompt(String),
@@ -248,4 +251,9 @@ pub fn negotiate(requested: &str) -> &'static dyn Revision {
 /// The newest revision that has sessions. Reads an `initialize` before its revision is known.
 pub fn newest_with_sessions() -> &'static dyn Revision {
     &v2025_11_25::REVISION
+}
+
+/// The oldest revision. Words what a client is sent before it has negotiated.
+pub fn oldest() -> &'static dyn Revision {
+    &v2024_11_05::REVISION
 }

@@ -10,10 +10,10 @@ use axum::{
 use crate::{
     AuthMode, State,
     error::{Face, Fault},
-    middleware,
+    mcp, middleware,
     oauth::{
         authorize, callback, consent, fake_upstream, introspect,
-        metadata::{self, RESOURCE_METADATA_PATH},
+        metadata::{self, LEGACY_RESOURCE_METADATA_PATH, RESOURCE_METADATA_PATH},
         par, register, revoke, token,
     },
     pages::{assets, health, splash},
@@ -21,8 +21,13 @@ use crate::{
 
 /// All routes, with all layers.
 pub fn build(state: State) -> Router {
+    assemble(state, mcp_routes())
+}
+
+/// All routes around those of MCP.
+pub(crate) fn assemble(state: State, mcp_routes: Router<State>) -> Router {
     let mut routes = Router::new()
-        .merge(middleware::around_mcp(mcp_routes(), &state))
+        .merge(middleware::around_mcp(mcp_routes, &state))
         .merge(public_routes());
     match state.config.auth {
         AuthMode::Internal => {
@@ -46,9 +51,9 @@ pub fn build(state: State) -> Router {
 
 fn mcp_routes() -> Router<State> {
     Router::new()
-    // .route("/mcp", post(mcp::post).get(mcp::get).delete(mcp::delete))
-    // .route("/sse", get(mcp::legacy_sse))
-    // .route("/message", post(mcp::legacy_message))
+        .route("/mcp", post(mcp::post).get(mcp::get).delete(mcp::delete))
+        .route("/sse", get(mcp::legacy_sse))
+        .route("/message", post(mcp::legacy_message))
 }
 
 fn public_routes() -> Router<State> {
@@ -64,6 +69,10 @@ fn metadata_routes() -> Router<State> {
             get(metadata::protected_resource),
         )
         .route(RESOURCE_METADATA_PATH, get(metadata::protected_resource))
+        .route(
+            LEGACY_RESOURCE_METADATA_PATH,
+            get(metadata::legacy_protected_resource),
+        )
         .route(
             "/.well-known/oauth-authorization-server",
             get(metadata::authorization_server),

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    Authenticator, Clients, EdgeConfig, Settings, State, Upstreams, config::BadSettings,
+    Authenticator, Clients, EdgeConfig, Settings, State, Upstreams, config::BadSettings, mcp::Mcp,
     oauth::metadata::Metadata, readiness::Dependencies, router,
 };
 
@@ -25,8 +25,8 @@ const FULL: &[u8] =
 
 /// An edge that is ready to serve.
 pub struct Edge {
-    state: State,
-    router: axum::Router,
+    pub(crate) state: State,
+    pub(crate) router: axum::Router,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,9 @@ impl Edge {
             session,
             feature,
         } = upstreams;
+        let mcp = Mcp::start(clients.clone(), settings.mcp, shutdown.clone());
         let state = State {
+            mcp,
             requests: Arc::new(Semaphore::new(settings.limits.requests)),
             config: Arc::new(settings),
             metadata: Metadata::new(clients.clone()),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serving::CancellationToken;
 use tokio::sync::Semaphore;
 
-use crate::{Authenticator, Clients, Settings, oauth::metadata::Metadata, readiness::Dependencies};
+use crate::{Authenticator, Clients, Settings, mcp::Mcp, oauth::metadata::Metadata, readiness::Dependencies};
 
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -12,6 +12,8 @@ pub struct State {
     pub clients: Clients,
     pub authenticator: Authenticator,
     pub metadata: Metadata,
+    /// The MCP transports.
+    pub mcp: Mcp,
     /// The services behind the edge, for readiness.
     pub dependencies: Dependencies,
     /// Cancelled when the edge begins to shut down: streams end, so that their clients resume elsewhere.

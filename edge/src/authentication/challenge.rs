@@ -13,25 +13,41 @@ use crate::{
     State,
     error::{Face, Fault, rpc_response},
     jsonrpc::{INVALID_REQUEST, RpcError},
-    oauth::metadata::RESOURCE_METADATA_PATH,
+    oauth::metadata::{LEGACY_RESOURCE_METADATA_PATH, RESOURCE_METADATA_PATH},
 };
 
-/// The response to a request that was denied on an MCP path.
-pub async fn denied(state: &State, denied: Denied) -> Response {
+/// The response to a request that was denied on an MCP path, `path`.
+pub async fn denied(state: &State, path: &str, denied: Denied) -> Response {
     match denied {
         Denied::NoToken => {
             let sentence = "an access token is required";
-            respond(state, StatusCode::UNAUTHORIZED, "Bearer", &[], sentence).await
+            respond(state, path, StatusCode::UNAUTHORIZED, "Bearer", &[], sentence).await
         }
         Denied::Malformed => {
             let sentence = "send one access token, in one Authorization header";
             let parameters = [("error", "invalid_request"), ("error_description", sentence)];
-            respond(state, StatusCode::BAD_REQUEST, "Bearer", &parameters, sentence).await
+            respond(
+                state,
+                path,
+                StatusCode::BAD_REQUEST,
+                "Bearer",
+                &parameters,
+                sentence,
+            )
+            .await
         }
         Denied::Invalid => {
             let sentence = "the access token is invalid or has expired";
             let parameters = [("error", "invalid_token"), ("error_description", sentence)];
-            respond(state, StatusCode::UNAUTHORIZED, "Bearer", &parameters, sentence).await
+            respond(
+                state,
+                path,
+                StatusCode::UNAUTHORIZED,
+                "Bearer",
+                &parameters,
+                sentence,
+            )
+            .await
         }
         Denied::Refused(error) if error.retry_after_s > 0 => {
             let mut response = Fault::Overloaded.on(Face::Mcp);
@@ -44,7 +60,15 @@ pub async fn denied(state: &State, denied: Denied) -> Response {
         Denied::Refused(error) => {
             let sentence = "the access token's proof of possession is not accepted";
             let parameters = [("error", error.error.as_str()), ("error_description", sentence)];
-            let mut response = respond(state, StatusCode::UNAUTHORIZED, "DPoP", &parameters, sentence).await;
+            let mut response = respond(
+                state,
+                path,
+                StatusCode::UNAUTHORIZED,
+                "DPoP",
+                &parameters,
+                sentence,
+            )
+            .await;
             if let Ok(nonce) = HeaderValue::from_str(&error.dpop_nonce)
                 && !error.dpop_nonce.is_empty()
             {
@@ -57,18 +81,27 @@ pub async fn denied(state: &State, denied: Denied) -> Response {
 }
 
 /// The token is good, but not for this: names the scope that is missing, so that the client can ask for it.
-pub async fn insufficient_scope(state: &State, scope: &str) -> Response {
+pub async fn insufficient_scope(state: &State, path: &str, scope: &str) -> Response {
     let sentence = "the access token lacks a scope that this needs";
     let parameters = [
         ("error", "insufficient_scope"),
         ("scope", scope),
         ("error_description", sentence),
     ];
-    respond(state, StatusCode::FORBIDDEN, "Bearer", &parameters, sentence).await
+    respond(
+        state,
+        path,
+        StatusCode::FORBIDDEN,
+        "Bearer",
+        &parameters,
+        sentence,
+    )
+    .await
 }
 
 async fn respond(
     state: &State,
+    path: &str,
     status: StatusCode,
     scheme: &str,
     parameters: &[(&str, &str)],

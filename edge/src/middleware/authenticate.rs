@@ -27,10 +27,11 @@ pub async fn require(Shared(state): Shared<State>, mut request: Request, next: N
             next.run(request).await
         }
         Err(denied) => {
+            let path = request.uri().path().to_owned();
             if !request.headers().contains_key(EXPECT) {
                 body::discard(request.into_body()).await;
             }
-            challenge::denied(&state, denied).await
+            challenge::denied(&state, &path, denied).await
         }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use everything_proto::auth::v1::{MetadataRequest, MetadataResponse};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 use moka::future::Cache;
+use serde_json::{Map, Value};
 use serving::retry::idempotent;
 use tonic::Status;
 
@@ -18,6 +19,8 @@ use crate::{
 
 /// Where the metadata of `/mcp` is: the well-known part goes before the resource's path (RFC 9728 section 3.1).
 pub const RESOURCE_METADATA_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
+/// The same of `/sse`, for legacy clients: they refuse metadata of a resource that is not the one they asked for.
+pub const LEGACY_RESOURCE_METADATA_PATH: &str = "/.well-known/oauth-protected-resource/sse";
 
 /// How long the documents are kept. They change only with the auth service's settings.
 const AGE: Duration = Duration::from_secs(60);
@@ -62,23 +65,42 @@ impl Metadata {
 }
 
 pub async fn authorization_server(extract::State(state): extract::State<State>) -> Response {
-    document(&state, |documents| &documents.authorization_server_json).await
+    respond(&state, |documents| {
+        Some(documents.authorization_server_json.clone())
+    })
+    .await
 }
 
 pub async fn protected_resource(extract::State(state): extract::State<State>) -> Response {
-    document(&state, |documents| &documents.protected_resource_json).await
+    respond(&state, |documents| {
+        Some(documents.protected_resource_json.clone())
+    })
+    .await
 }
 
-async fn document(state: &State, pick: impl Fn(&MetadataResponse) -> &Bytes) -> Response {
-    match state.metadata.documents().await {
-        // In external mode the authorization server has its own face.
-        Ok(documents) if pick(&documents).is_empty() => Fault::NotFound.on(Face::OAuth),
-        Ok(documents) => {
-            let mut response = json_response(StatusCode::OK, pick(&documents).clone());
-            let age = HeaderValue::from_static("public, max-age=60");
-            response.headers_mut().insert(CACHE_CONTROL, age);
-            response
-        }
-        Err(status) => Fault::from_status(&status).on(Face::OAuth),
-    }
+/// The auth service takes `/sse` for another name of the same resource.
+pub async fn legacy_protected_resource(extract::State(state): extract::State<State>) -> Response {
+    let resource = state.config.base.join("/sse");
+    respond(&state, |documents| {
+        let mut document: Map<String, Value> =
+            serde_json::from_slice(&documents.protected_resource_json).ok()?;
+        document.insert("resource".to_owned(), resource.into());
+        serde_json::to_vec(&document).ok().map(Bytes::from)
+    })
+    .await
+}
+
+async fn respond(state: &State, pick: impl FnOnce(&MetadataResponse) -> Option<Bytes>) -> Response {
+    let documents = match state.metadata.documents().await {
+        Ok(documents) => documents,
+        Err(status) => return Fault::from_status(&status).on(Face::OAuth),
+    };
+    // In external mode the authorization server has its own face.
+    let Some(document) = pick(&documents).filter(|document| !document.is_empty()) else {
+        return Fault::NotFound.on(Face::OAuth);
+    };
+    let mut response = json_response(StatusCode::OK, document);
+    let age = HeaderValue::from_static("public, max-age=60");
+    response.headers_mut().insert(CACHE_CONTROL, age);
+    response
 }

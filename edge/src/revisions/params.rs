@@ -93,13 +93,14 @@ impl<'a> Params<'a> {
             return Ok(HashMap::new());
         };
         let object = Object::parse(value.get())
-            .map_err(|_| RpcError::invalid_params(format!("`{}{name}` has a member twice", self.path)))?;
-        if object.iter().count() > MAX_ARGUMENTS {
-            return Err(RpcError::invalid_params(format!(
-                "`{}{name}` must not have more than {MAX_ARGUMENTS} members",
-                self.path
-            )));
-        }
+            .ok()
+            .filter(|object| object.iter().count() <= MAX_ARGUMENTS)
+            .ok_or_else(|| {
+                RpcError::invalid_params(format!(
+                    "`{}{name}` must not have more than {MAX_ARGUMENTS} members, nor one twice",
+                    self.path
+                ))
+            })?;
         object
             .iter()
             .map(|(key, value)| match json::string(value) {

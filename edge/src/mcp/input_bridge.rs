@@ -1,0 +1,147 @@
+//! Asking the client on behalf of a feature, in revisions with sessions (design: asking is a return value).
+//!
+//! Each request of an `InputRequired` becomes a JSON-RPC request on the call's own stream. The client's responses come in
+//! by POST at whichever edge and reach this one over the link.
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use everything_proto::feature::v1::{InputRequest, InputRequired, input_request::Request};
+use futures::{StreamExt, TryStreamExt, stream::FuturesUnordered};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::{
+    exchange::{Exchange, NotSent},
+    link::Link,
+    sessions::ActiveSession,
+};
+use crate::{
+    error::Fault,
+    jsonrpc::{INTERNAL_ERROR, ResponseOutcome, RpcError},
+    revisions::Revision,
+};
+
+/// The client did not answer in time. The code that the official SDKs use for it.
+const REQUEST_TIMED_OUT: i32 = -32001;
+/// How long the link may take to confirm that answers will arrive here.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a question got no answer.
+#[derive(Debug)]
+pub enum Unanswered {
+    Error(RpcError),
+    /// The session is over; nobody is left to tell.
+    SessionEnded,
+}
+
+/// What it takes to ask the client of one call.
+pub struct InputBridge<'a> {
+    pub link: &'a Link,
+    pub session: &'a ActiveSession,
+    pub revision: &'static dyn Revision,
+    pub exchange: &'a Exchange,
+    /// How long the client, and the person behind it, may take.
+    pub timeout: Duration,
+}
+
+impl InputBridge<'_> {
+    /// Puts all requests to the client at once and returns its results by key.
+    pub async fn ask(&self, required: &InputRequired) -> Result<HashMap<String, Bytes>, Unanswered> {
+        // All are worded before any is sent: a client is not asked half of what cannot be asked whole.
+        let questions = required
+            .requests
+            .iter()
+            .map(|request| {
+                let id = format!("srv-{}", uuid::Uuid::new_v4().simple());
+                let message = self
+                    .revision
+                    .input_request(&id, request, &self.session.capabilities)?;
+                Ok((id, request, message))
+            })
+            .collect::<Result<Vec<_>, RpcError>>()
+            .map_err(Unanswered::Error)?;
+        let deadline = Instant::now() + self.timeout;
+        questions
+            .into_iter()
+            .map(|(id, request, message)| async move {
+                let answer = self.ask_one(&id, request, message, deadline).await?;
+                Ok((request.key.clone(), answer))
+            })
+            .collect::<FuturesUnordered<_>>()
+            .boxed()
+            .try_collect()
+            .await
+    }
+
+    async fn ask_one(
+        &self,
+        id: &str,
+        request: &InputRequest,
+        message: Bytes,
+        deadline: Instant,
+    ) -> Result<Bytes, Unanswered> {
+        // Ready to hear the answer first, asked second.
+        let ready = self.link.await_answer(&self.session.session_id, id);
+        let mut awaited = match tokio::time::timeout(READY_TIMEOUT, ready).await {
+            Ok(Ok(awaited)) => awaited,
+            Ok(Err(_)) | Err(_) => return Err(Unanswered::Error(Fault::Unavailable.rpc_error())),
+        };
+        self.exchange.ask(message, id).await?;
+        let Ok(answer) = tokio::time::timeout_at(deadline, awaited.receive()).await else {
+            let reason = "the server waited too long for the answer";
+            // The client may be gone altogether; then nobody needs to be told.
+            _ = self
+                .exchange
+                .notify(self.revision.cancelled(id, Some(reason)))
+                .await;
+            let sentence = format!("the client did not answer {} in time", method(request));
+            return Err(Unanswered::Error(RpcError::new(REQUEST_TIMED_OUT, sentence)));
+        };
+        let answer = answer.ok_or(Unanswered::SessionEnded)?;
+        match ResponseOutcome::from_response(&answer).map_err(Unanswered::Error)? {
+            ResponseOutcome::Result(result) => self
+                .revision
+                .input_response(request, &result)
+                .map_err(Unanswered::Error),
+            ResponseOutcome::Error(error) => Err(Unanswered::Error(refusal(request, &error))),
+        }
+    }
+}
+
+/// What the caller is told when the client answers with an error, such as a person's refusal.
+fn refusal(request: &InputRequest, error: &RawValue) -> RpcError {
+    #[derive(Deserialize)]
+    struct ClientError {
+        code: i64,
+        message: String,
+    }
+    let method = method(request);
+    match serde_json::from_str::<ClientError>(error.get()) {
+        Ok(ClientError { code, message }) => {
+            let message: String = message.chars().take(500).collect();
+            let code = i32::try_from(code).unwrap_or(INTERNAL_ERROR);
+            RpcError::new(code, format!("the client refused {method}: {message}"))
+        }
+        Err(_) => RpcError::internal(format!("the client refused {method}")),
+    }
+}
+
+fn method(request: &InputRequest) -> &'static str {
+    match request.request {
+        Some(Request::SamplingJson(_)) => "sampling/createMessage",
+        Some(Request::ElicitationFormJson(_) | Request::ElicitationUrlJson(_)) => "elicitation/create",
+        Some(Request::ListRoots(_)) => "roots/list",
+        None => "an unknown request",
+    }
+}
+
+impl From<NotSent> for Unanswered {
+    fn from(error: NotSent) -> Self {
+        match error {
+            NotSent::SessionEnded => Self::SessionEnded,
+            NotSent::Unavailable => Self::Error(Fault::Unavailable.rpc_error()),
+        }
+    }
+}

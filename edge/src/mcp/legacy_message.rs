@@ -1,0 +1,133 @@
+//! `POST /message?sessionId=…`: messages of a client of the 2024-11-05 transport. Answers go onto its `/sse` stream.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State as Extract, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::{
+    exchange::Exchange,
+    headers,
+    post::{Job, serve, take_unanswered},
+    refusal::HttpRefusal,
+    scopes,
+    sessions::ActiveSession,
+};
+use crate::{
+    Principal, State,
+    authentication::challenge,
+    jsonrpc::{self, Incoming, Message, RequestId, RpcError},
+    revisions::{self, ClientRequest},
+};
+
+#[derive(Deserialize)]
+pub struct Address {
+    #[serde(rename = "sessionId")]
+    session_id: Option<String>,
+}
+
+pub async fn legacy_message(
+    Extract(state): Extract<State>,
+    principal: Principal,
+    address: Result<Query<Address>, QueryRejection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, HttpRefusal> {
+    headers::require_json(&headers)?;
+    let Some(session_id) = address.ok().and_then(|Query(address)| address.session_id) else {
+        let sentence = "sessionId is required; GET /sse names the address to post to";
+        return Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)));
+    };
+    let session = state.mcp.sessions.get(&session_id, &principal).await?;
+    let messages = match jsonrpc::parse(&body)? {
+        Incoming::Single(message) => vec![Ok(message)],
+        Incoming::Batch(messages) if session.revision.is_some_and(revisions::Revision::accepts_batches) => {
+            messages
+        }
+        Incoming::Batch(_) => {
+            let sentence = "this revision has no JSON-RPC batches; send each message on its own";
+            return Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)));
+        }
+    };
+    for message in messages {
+        match message {
+            Ok(Message::Request { id, method, params }) => {
+                let exchange = Exchange::standalone(session.clone(), state.mcp.clients.session.clone());
+                if let Some(refused) = take_up(
+                    &state,
+                    &principal,
+                    &session,
+                    id,
+                    method,
+                    params.as_deref(),
+                    exchange,
+                )
+                .await?
+                {
+                    return Ok(refused);
+                }
+            }
+            Ok(message) => take_unanswered(&state.mcp, &session, message).await?,
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+    Ok((StatusCode::ACCEPTED, "Accepted").into_response())
+}
+
+/// Begins to serve a request, or answers it with what is wrong with it.
+async fn take_up(
+    state: &State,
+    principal: &Principal,
+    session: &Arc<ActiveSession>,
+    id: RequestId,
+    method: String,
+    params: Option<&serde_json::value::RawValue>,
+    exchange: Arc<Exchange>,
+) -> Result<Option<Response>, HttpRefusal> {
+    // Before `initialize` has settled a revision, the newest reads what all have alike.
+    let revision = session.revision.unwrap_or_else(revisions::newest_with_sessions);
+    let (request, meta) = match revision.request(&method, params) {
+        Ok(read) => read,
+        Err(error) => {
+            exchange.respond(jsonrpc::error(Some(&id), &error)).await;
+            return Ok(None);
+        }
+    };
+    let begins = matches!(request, ClientRequest::Initialize(_));
+    if session.revision.is_none() != begins && !matches!(request, ClientRequest::Ping) {
+        let sentence = if begins {
+            "this session has begun already"
+        } else {
+            "send initialize first"
+        };
+        exchange
+            .respond(jsonrpc::error(Some(&id), &RpcError::invalid_request(sentence)))
+            .await;
+        return Ok(None);
+    }
+    if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+        return Ok(Some(challenge::insufficient_scope(state, scope).await));
+    }
+    let working = state
+        .mcp
+        .in_flight
+        .begin(&session.session_id, &id)
+        .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))?;
+    let job = Job {
+        principal: principal.clone(),
+        session: session.clone(),
+        revision,
+        id,
+        method,
+        request,
+        meta,
+        working,
+    };
+    tokio::spawn(serve(state.mcp.clone(), job, exchange));
+    Ok(None)
+}

@@ -1,0 +1,310 @@
+//! `POST /mcp`: messages of the client ("Sending Messages to the Server").
+
+mod serve;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State as Extract,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::value::RawValue;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    Mcp, answers, event_body,
+    exchange::{Exchange, Opening},
+    headers, initialize, notifications,
+    refusal::HttpRefusal,
+    requests::Failure,
+    scopes,
+    sessions::{ActiveSession, NoSession},
+};
+use crate::{
+    Principal, State,
+    authentication::challenge,
+    error::{Fault, json_response},
+    jsonrpc::{self, Incoming, Message, Refusal, RequestId, RpcError},
+    revisions::{self, ClientRequest, RequestMeta, Revision},
+};
+
+pub use serve::{Job, call_description, serve};
+
+const INITIALIZE: &str = "initialize";
+
+pub async fn post(
+    Extract(state): Extract<State>,
+    principal: Principal,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    take(&state, &principal, &headers, &body)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn take(
+    state: &State,
+    principal: &Principal,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Response, HttpRefusal> {
+    headers::require_json(headers)?;
+    headers::accepts_answers(headers)?;
+    let incoming = jsonrpc::parse(body)?;
+    let session_id = headers::single(headers, headers::SESSION_ID)?;
+    if let Incoming::Single(Message::Request { id, method, params }) = &incoming
+        && method == INITIALIZE
+    {
+        return match session_id {
+            None => begin(state, principal, id, params.as_deref()).await,
+            Some(_) => {
+                let sentence = "this session has begun already; send initialize without Mcp-Session-Id";
+                Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)).of(Some(id)))
+            }
+        };
+    }
+    let id = first_id(&incoming);
+    let session = find_session(&state.mcp, principal, session_id)
+        .await
+        .map_err(|refusal| refusal.of(id))?;
+    // A session of the 2024-11-05 transport that has not begun has nothing to do here.
+    let revision = session.revision.ok_or(NoSession::NotFound)?;
+    headers::check_version(headers, revision).map_err(|refusal| refusal.of(id))?;
+    match incoming {
+        Incoming::Single(message) => one(state, principal, session, revision, message).await,
+        Incoming::Batch(messages) if revision.accepts_batches() => {
+            batch(state, principal, session, revision, messages).await
+        }
+        Incoming::Batch(_) => {
+            let sentence = format!(
+                "{} has no JSON-RPC batches; send each message on its own",
+                revision.version()
+            );
+            Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)))
+        }
+    }
+}
+
+/// `initialize` on its own begins a session.
+async fn begin(
+    state: &State,
+    principal: &Principal,
+    id: &RequestId,
+    params: Option<&RawValue>,
+) -> Result<Response, HttpRefusal> {
+    // Its params are read alike whatever comes of the negotiation.
+    let initialize = match revisions::newest_with_sessions().request(INITIALIZE, params) {
+        Ok((ClientRequest::Initialize(initialize), _)) => initialize,
+        Ok(_) => return Err(HttpRefusal::from(Fault::Internal).of(Some(id))),
+        Err(error) => return Ok(rpc_error(id, &error)),
+    };
+    match initialize::begin(&state.mcp, principal, initialize).await {
+        Ok(begun) => {
+            let mut response = json_response(StatusCode::OK, jsonrpc::result(id, &begun.result));
+            let session_id = HeaderValue::from_str(&begun.session_id)
+                .map_err(|_| HttpRefusal::from(Fault::Internal).of(Some(id)))?;
+            response.headers_mut().insert(headers::SESSION_ID, session_id);
+            Ok(response)
+        }
+        Err(Failure::Rpc(error)) => Ok(rpc_error(id, &error)),
+        Err(Failure::Fault(fault)) => Err(HttpRefusal::from(fault).of(Some(id))),
+        Err(Failure::SessionEnded) => Err(HttpRefusal::from(NoSession::NotFound).of(Some(id))),
+    }
+}
+
+async fn one(
+    state: &State,
+    principal: &Principal,
+    session: Arc<ActiveSession>,
+    revision: &'static dyn Revision,
+    message: Message,
+) -> Result<Response, HttpRefusal> {
+    let Message::Request { id, method, params } = message else {
+        take_unanswered(&state.mcp, &session, message).await?;
+        return Ok(StatusCode::ACCEPTED.into_response());
+    };
+    let (request, meta) = match revision.request(&method, params.as_deref()) {
+        Ok(read) => read,
+        Err(error) => return Ok(rpc_error(&id, &error)),
+    };
+    if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+        return Ok(challenge::insufficient_scope(state, scope).await);
+    }
+    let working = state
+        .mcp
+        .in_flight
+        .begin(&session.session_id, &id)
+        .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))?;
+    let call = call_description(&state.mcp, &id, &method, params.as_deref());
+    let (exchange, opened) = Exchange::post(
+        session.clone(),
+        state.mcp.clients.session.clone(),
+        revision,
+        call,
+        1,
+        false,
+    );
+    let job = Job {
+        principal: principal.clone(),
+        session,
+        revision,
+        id: id.clone(),
+        method,
+        request,
+        meta,
+        working,
+    };
+    // On its own, so that the call goes on when its client drops.
+    tokio::spawn(serve(state.mcp.clone(), job, exchange));
+    let opening = opened
+        .await
+        .map_err(|_| HttpRefusal::from(Fault::Internal).of(Some(&id)))?;
+    Ok(respond(state, opening))
+}
+
+/// A batch (2025-03-26): what needs no answer is taken first, then all requests are served at once.
+async fn batch(
+    state: &State,
+    principal: &Principal,
+    session: Arc<ActiveSession>,
+    revision: &'static dyn Revision,
+    messages: Vec<Result<Message, Refusal>>,
+) -> Result<Response, HttpRefusal> {
+    let mut requests: Vec<Result<(RequestId, String, ClientRequest, RequestMeta), Bytes>> = Vec::new();
+    let mut description = None;
+    for message in messages {
+        let (id, method, params) = match message {
+            Ok(Message::Request { id, method, params }) => (id, method, params),
+            Ok(message) => {
+                take_unanswered(&state.mcp, &session, message).await?;
+                continue;
+            }
+            Err(refusal) => {
+                requests.push(Err(jsonrpc::error(refusal.id.as_ref(), &refusal.error)));
+                continue;
+            }
+        };
+        if method == INITIALIZE {
+            let error = RpcError::invalid_request("initialize must not be part of a batch");
+            requests.push(Err(jsonrpc::error(Some(&id), &error)));
+            continue;
+        }
+        match revision.request(&method, params.as_deref()) {
+            Ok((request, meta)) => {
+                if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+                    return Ok(challenge::insufficient_scope(state, scope).await);
+                }
+                description
+                    .get_or_insert_with(|| call_description(&state.mcp, &id, &method, params.as_deref()));
+                requests.push(Ok((id, method, request, meta)));
+            }
+            Err(error) => requests.push(Err(jsonrpc::error(Some(&id), &error))),
+        }
+    }
+    if requests.is_empty() {
+        return Ok(StatusCode::ACCEPTED.into_response());
+    }
+    let (exchange, opened) = Exchange::post(
+        session.clone(),
+        state.mcp.clients.session.clone(),
+        revision,
+        description.unwrap_or_default(),
+        requests.len(),
+        true,
+    );
+    for request in requests {
+        let (id, method, request, meta) = match request {
+            Ok(request) => request,
+            Err(error) => {
+                exchange.respond(error).await;
+                continue;
+            }
+        };
+        match state.mcp.in_flight.begin(&session.session_id, &id) {
+            Ok(working) => {
+                let principal = principal.clone();
+                let session = session.clone();
+                let job = Job {
+                    principal,
+                    session,
+                    revision,
+                    id,
+                    method,
+                    request,
+                    meta,
+                    working,
+                };
+                tokio::spawn(serve(state.mcp.clone(), job, exchange.clone()));
+            }
+            Err(refused) => {
+                let refusal = HttpRefusal::from(refused);
+                exchange.respond(jsonrpc::error(Some(&id), &refusal.error)).await;
+            }
+        }
+    }
+    drop(exchange);
+    let opening = opened.await.map_err(|_| Fault::Internal)?;
+    Ok(respond(state, opening))
+}
+
+/// Notifications and responses.
+pub async fn take_unanswered(mcp: &Mcp, session: &ActiveSession, message: Message) -> Result<(), NoSession> {
+    match message {
+        Message::Notification { method, params } => {
+            notifications::take(mcp, session, &method, params.as_deref()).await
+        }
+        Message::Response { id, raw, .. } => answers::hand_over(mcp, session, &id, raw).await,
+        Message::Request { .. } => Ok(()),
+    }
+}
+
+async fn find_session(
+    mcp: &Mcp,
+    principal: &Principal,
+    session_id: Option<&str>,
+) -> Result<Arc<ActiveSession>, HttpRefusal> {
+    let Some(session_id) = session_id else {
+        let sentence = "Mcp-Session-Id is required; send initialize to start a session";
+        return Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)));
+    };
+    Ok(mcp.sessions.get(session_id, principal).await?)
+}
+
+/// The id under which a body as a whole can be refused.
+fn first_id(incoming: &Incoming) -> Option<&RequestId> {
+    match incoming {
+        Incoming::Single(Message::Request { id, .. }) => Some(id),
+        _ => None,
+    }
+}
+
+fn respond(state: &State, opening: Opening) -> Response {
+    match opening {
+        Opening::Json(body) => json_response(StatusCode::OK, body),
+        Opening::Refused(refusal) => refusal.into_response(),
+        Opening::Stream(frames) => {
+            let frames = ReceiverStream::new(frames).boxed();
+            // Ends with its last answer, which a shutdown waits for.
+            event_body::respond(
+                frames,
+                state.config.sse_keep_alive,
+                serving::CancellationToken::new(),
+            )
+        }
+        // A stream that ends without a word: the request was given up, so nobody waits for an answer.
+        Opening::Nothing => event_body::respond(
+            futures::stream::empty().boxed(),
+            state.config.sse_keep_alive,
+            serving::CancellationToken::new(),
+        ),
+    }
+}
+
+/// An error of a well-formed request is an answer like any other.
+fn rpc_error(id: &RequestId, error: &RpcError) -> Response {
+    json_response(StatusCode::OK, jsonrpc::error(Some(id), error))
+}

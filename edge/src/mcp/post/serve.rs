@@ -1,0 +1,146 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use everything_proto::session::v1::OpenCall;
+use serde_json::value::RawValue;
+use tracing::Instrument;
+
+use crate::{
+    Principal,
+    jsonrpc::{self, RequestId},
+    mcp::{
+        Mcp,
+        calls::{Call, Run},
+        exchange::Exchange,
+        in_flight::Working,
+        initialize,
+        refusal::HttpRefusal,
+        requests::{self, Asker, Failure},
+        sessions::{ActiveSession, NoSession},
+    },
+    revisions::{ClientRequest, RequestMeta, Revision},
+};
+use telemetry::propagation::{self, TraceParent};
+
+/// One request that was read and taken up.
+pub struct Job {
+    pub principal: Principal,
+    pub session: Arc<ActiveSession>,
+    pub revision: &'static dyn Revision,
+    pub id: RequestId,
+    pub method: String,
+    pub request: ClientRequest,
+    pub meta: RequestMeta,
+    pub working: Working,
+}
+
+/// What the session service needs to end, or run again, a call whose edge died.
+pub fn call_description(mcp: &Mcp, id: &RequestId, method: &str, params: Option<&RawValue>) -> OpenCall {
+    // Only reads may be run again without asking anybody.
+    let repeatable = matches!(method, "resources/read" | "prompts/get");
+    OpenCall {
+        edge_id: mcp.link.edge_id().to_owned(),
+        request_id_json: id.to_json().into(),
+        method: method.to_owned(),
+        params_json: params
+            .filter(|_| repeatable)
+            .map(|params| params.get().to_owned().into())
+            .unwrap_or_default(),
+        repeatable,
+    }
+}
+
+/// Serves one request to its end, or until the client gives it up.
+pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
+    let span = span(&job);
+    async {
+        let cancelled = job.working.cancelled.clone();
+        let outcome = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => None,
+            outcome = result(&mcp, &job, &exchange) => Some(outcome),
+        };
+        let id = job.id.clone();
+        // Done: its id may be used again as soon as the client has the answer.
+        drop(job);
+        match outcome {
+            Some(Ok(result)) => exchange.respond(jsonrpc::result(&id, &result)).await,
+            Some(Err(Failure::Rpc(error))) => {
+                tracing::debug!(code = error.code, "the request was answered by an error");
+                exchange.respond(jsonrpc::error(Some(&id), &error)).await;
+            }
+            Some(Err(Failure::Fault(fault))) => exchange.refuse(HttpRefusal::from(fault).of(Some(&id))).await,
+            Some(Err(Failure::SessionEnded)) => {
+                exchange
+                    .refuse(HttpRefusal::from(NoSession::NotFound).of(Some(&id)))
+                    .await;
+            }
+            None => exchange.give_up().await,
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Failure> {
+    let asker = Asker {
+        session: &job.session,
+        principal: &job.principal,
+        revision: job.revision,
+    };
+    let call = match job.request.clone() {
+        ClientRequest::CallTool { name, arguments } => Call::Tool { name, arguments },
+        ClientRequest::ReadResource { uri } => Call::Resource { uri },
+        ClientRequest::GetPrompt { name, arguments } => Call::Prompt { name, arguments },
+        ClientRequest::Subscribe { uri } => Call::Subscribe { uri },
+        ClientRequest::Initialize(initialize) => {
+            return initialize::settle(mcp, &job.session, initialize).await;
+        }
+        request @ (ClientRequest::Ping
+        | ClientRequest::ListTools { .. }
+        | ClientRequest::ListResources { .. }
+        | ClientRequest::ListResourceTemplates { .. }
+        | ClientRequest::ListPrompts { .. }
+        | ClientRequest::Complete(_)
+        | ClientRequest::Unsubscribe { .. }
+        | ClientRequest::SetLogLevel { .. }) => return requests::answer(mcp, asker, request).await,
+    };
+    Run {
+        mcp,
+        asker,
+        call: &call,
+        meta: &job.meta,
+        exchange,
+    }
+    .to_end()
+    .await
+}
+
+/// The span of one MCP request (OpenTelemetry semantic conventions for MCP).
+fn span(job: &Job) -> tracing::Span {
+    let target = match &job.request {
+        ClientRequest::CallTool { name, .. } | ClientRequest::GetPrompt { name, .. } => name.as_str(),
+        _ => "",
+    };
+    let span = tracing::info_span!(
+        "mcp.server",
+        otel.name = format!("{} {target}", job.method).trim_end(),
+        otel.kind = "server",
+        mcp.method.name = job.method,
+        mcp.protocol.version = job.revision.version(),
+        jsonrpc.request.id = %job.id,
+    );
+    if let Some(traceparent) = &job.meta.traceparent {
+        let tracestate = job.meta.tracestate.clone().unwrap_or_default();
+        // `_meta` is the parent, HTTP is a link.
+        propagation::link(&span, &propagation::current());
+        propagation::set_parent(
+            &span,
+            &TraceParent {
+                traceparent: traceparent.clone(),
+                tracestate,
+            },
+        );
+    }
+    span
+}

@@ -1,0 +1,66 @@
+//! What this edge remembers of sessions, so that a warm request asks nobody.
+//!
+//! Bounded in size and age, and kept only while the link tells of changes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use moka::sync::Cache;
+
+use super::sessions::ActiveSession;
+
+pub struct SessionCache {
+    sessions: Cache<Arc<str>, Arc<ActiveSession>>,
+    /// Counts what was forgotten. A copy that was read before something was forgotten may be the old one.
+    forgotten: AtomicU64,
+}
+
+/// A moment in the life of the cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Moment(u64);
+
+impl SessionCache {
+    pub fn new(size: u64, age: Duration) -> Self {
+        Self {
+            sessions: Cache::builder().max_capacity(size).time_to_live(age).build(),
+            forgotten: AtomicU64::new(0),
+        }
+    }
+
+    /// The session, if it is remembered as this user's.
+    pub fn get(&self, session_id: &str, user_id: &str) -> Option<Arc<ActiveSession>> {
+        self.sessions
+            .get(session_id)
+            .filter(|session| &*session.user_id == user_id)
+    }
+
+    pub fn now(&self) -> Moment {
+        Moment(self.forgotten.load(Ordering::Acquire))
+    }
+
+    /// Remembers a copy, unless something was forgotten since it was asked for.
+    pub fn put(&self, session: &Arc<ActiveSession>, asked: Moment) {
+        if self.now() == asked {
+            self.sessions.insert(session.session_id.clone(), session.clone());
+            // Forgotten just now: before or after the insertion, nobody knows.
+            if self.now() != asked {
+                self.sessions.invalidate(&session.session_id);
+            }
+        }
+    }
+
+    pub fn forget(&self, session_id: &str) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.sessions.invalidate(session_id);
+    }
+
+    pub fn clear(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.sessions.invalidate_all();
+    }
+}

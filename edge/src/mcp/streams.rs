@@ -1,0 +1,135 @@
+//! A client's stream that is attached to the session's log: the standalone one, or one that is resumed.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use everything_proto::{
+    events::v1::{Change, ResourcesUpdated, change},
+    session::v1::{Event, OpenCall, detached::Reason, event},
+};
+use futures::stream::{self, StreamExt};
+use http::StatusCode;
+
+use super::{
+    Mcp,
+    event_body::Frames,
+    link::{Attachment, StreamEvent},
+    refusal::HttpRefusal,
+    sessions::{ActiveSession, NoSession},
+};
+use crate::{
+    error::Fault,
+    jsonrpc::{self, RequestId, RpcError},
+    revisions::Revision,
+    sse::Frame,
+};
+
+/// How long the session service may take to attach a stream.
+const ATTACH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How events are written for one client.
+pub struct Wording {
+    pub revision: &'static dyn Revision,
+    /// Goes before every event id.
+    pub id_prefix: String,
+    /// Whether the stream begins with its cursor.
+    pub primed: bool,
+}
+
+/// Attaches a stream and returns its frames, from `last_event_id` or, where that is empty, the standalone stream's.
+pub async fn attach(
+    mcp: &Mcp,
+    session: Arc<ActiveSession>,
+    last_event_id: &str,
+    wording: Wording,
+) -> Result<Frames, HttpRefusal> {
+    let unavailable = || HttpRefusal::from(Fault::Unavailable);
+    let mut attachment = mcp
+        .link
+        .attach(&session.session_id, &session.user_id, last_event_id)
+        .map_err(|_| unavailable())?;
+    let first = tokio::time::timeout(ATTACH_TIMEOUT, attachment.next()).await;
+    let cursor = match first.ok().flatten().ok_or_else(unavailable)? {
+        StreamEvent::Attached { event_id } => event_id,
+        StreamEvent::Detached(reason) => return refuse(reason),
+        // Events come only after `Attached`.
+        StreamEvent::Event(_) => return Err(Fault::Internal.into()),
+    };
+    let priming = wording
+        .primed
+        .then(|| Frame::priming(&wording.id(&cursor), None).encode());
+    let events = stream::unfold(Some((attachment, wording, session)), |state| async move {
+        let (mut attachment, wording, session) = state?;
+        let (frame, goes_on) = next(&mut attachment, &wording).await?;
+        Some((frame, goes_on.then_some((attachment, wording, session))))
+    });
+    Ok(stream::iter(priming).chain(events).boxed())
+}
+
+/// The next frame, and whether more will follow.
+async fn next(attachment: &mut Attachment, wording: &Wording) -> Option<(Bytes, bool)> {
+    loop {
+        let event = match attachment.next().await? {
+            StreamEvent::Event(event) => event,
+            StreamEvent::Attached { .. } => continue,
+            StreamEvent::Detached(_) => return None,
+        };
+        let goes_on = !event.r#final;
+        match wording.frame(event) {
+            Some(frame) => return Some((frame, goes_on)),
+            None if goes_on => {}
+            None => return None,
+        }
+    }
+}
+
+impl Wording {
+    fn id(&self, event_id: &str) -> String {
+        format!("{}{event_id}", self.id_prefix)
+    }
+
+    fn frame(&self, event: Event) -> Option<Bytes> {
+        let message = match event.payload? {
+            event::Payload::MessageJson(message) => message,
+            event::Payload::Change(change) => self.change(&change)?,
+            event::Payload::CallInterrupted(interrupted) => interruption(interrupted.call.as_ref()?)?,
+        };
+        Some(Frame::message(Some(&self.id(&event.event_id)), &message).encode())
+    }
+
+    fn change(&self, change: &Change) -> Option<Bytes> {
+        match &change.change {
+            Some(change::Change::ResourcesUpdated(ResourcesUpdated { uris, .. })) => {
+                uris.first().map(|uri| self.revision.resource_updated(uri))
+            }
+            _ => self.revision.change(change),
+        }
+    }
+}
+
+/// The edge that ran the call is gone, and with it the answer.
+fn interruption(call: &OpenCall) -> Option<Bytes> {
+    let id = RequestId::from_json(&call.request_id_json).ok()?;
+    let sentence = "the server lost the process that worked on this request; send it again if that is safe";
+    Some(jsonrpc::error(Some(&id), &RpcError::internal(sentence)))
+}
+
+fn refuse<T>(reason: Reason) -> Result<T, HttpRefusal> {
+    let invalid = |status, sentence| HttpRefusal::new(status, RpcError::invalid_request(sentence));
+    Err(match reason {
+        Reason::SessionNotFound => NoSession::NotFound.into(),
+        Reason::CursorInvalid => invalid(
+            StatusCode::BAD_REQUEST,
+            "Last-Event-ID is not the id of an event of this session",
+        ),
+        Reason::CursorExpired => invalid(
+            StatusCode::GONE,
+            "the events after Last-Event-ID are no longer kept; open the stream without Last-Event-ID",
+        ),
+        Reason::StreamFinished => invalid(
+            StatusCode::GONE,
+            "the stream of Last-Event-ID has ended and was delivered whole",
+        ),
+        Reason::Unspecified | Reason::Unavailable => Fault::Unavailable.into(),
+    })
+}
