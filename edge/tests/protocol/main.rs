@@ -1,0 +1,16 @@
+//! The wire as bytes: JSON-RPC, SSE, and every revision held against its schema.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod answers;
+mod emitted;
+mod generate;
+mod jsonrpc;
+mod messages;
+mod questions;
+mod refused;
+mod requests;
+mod schema;
+mod sse;
+mod worked;
+mod written;
