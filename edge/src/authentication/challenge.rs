@@ -81,7 +81,7 @@ pub async fn denied(state: &State, path: &str, denied: Denied) -> Response {
 }
 
 /// The token is good, but not for this: names the scope that is missing, so that the client can ask for it.
-pub async fn insufficient_scope(state: &State, path: &str, scope: &str) -> Response {
+pub async fn insufficient_scope(state: &State, scope: &str) -> Response {
     let sentence = "the access token lacks a scope that this needs";
     let parameters = [
         ("error", "insufficient_scope"),
@@ -90,7 +90,7 @@ pub async fn insufficient_scope(state: &State, path: &str, scope: &str) -> Respo
     ];
     respond(
         state,
-        path,
+        "/mcp",
         StatusCode::FORBIDDEN,
         "Bearer",
         &parameters,
@@ -118,10 +118,11 @@ async fn respond(
     for (name, value) in parameters {
         add(name, value);
     }
-    add(
-        "resource_metadata",
-        &state.config.base.join(RESOURCE_METADATA_PATH),
-    );
+    let metadata = match path {
+        "/sse" | "/message" => LEGACY_RESOURCE_METADATA_PATH,
+        _ => RESOURCE_METADATA_PATH,
+    };
+    add("resource_metadata", &state.config.base.join(metadata));
     if !parameters.iter().any(|(name, _)| *name == "scope")
         && let Some(scopes) = state.metadata.scopes().await
     {
