@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::{Error, ListenAddr, Replicas, Upstream, UpstreamSettings};
 
@@ -12,7 +14,9 @@ pub async fn healthcheck(address: &ListenAddr) -> Result<(), Error> {
         // A service that listens on every interface is asked over loopback.
         ListenAddr::Tcp(address) => format!(
             "http://{}",
-            address.replacen("0.0.0.0:", "127.0.0.1:", 1).replacen("[::]:", "[::1]:", 1)
+            address
+                .replacen("0.0.0.0:", "127.0.0.1:", 1)
+                .replacen("[::]:", "[::1]:", 1)
         ),
     };
     let replicas: Replicas = target.parse()?;
@@ -20,10 +24,13 @@ pub async fn healthcheck(address: &ListenAddr) -> Result<(), Error> {
     let _stop = shutdown.clone().drop_guard();
     let upstream = Upstream::connect("", replicas, UpstreamSettings::default(), shutdown);
     let mut client = HealthClient::new(upstream.channel());
-    let response = tokio::time::timeout(Duration::from_secs(3), client.check(HealthCheckRequest::default()))
-        .await
-        .map_err(|_| Error::NotServing("no answer within 3 s".to_owned()))?
-        .map_err(|status| Error::NotServing(status.message().to_owned()))?;
+    let response = tokio::time::timeout(
+        Duration::from_secs(3),
+        client.check(HealthCheckRequest::default()),
+    )
+    .await
+    .map_err(|_| Error::NotServing("no answer within 3 s".to_owned()))?
+    .map_err(|status| Error::NotServing(status.message().to_owned()))?;
     match response.into_inner().status() {
         ServingStatus::Serving => Ok(()),
         other => Err(Error::NotServing(other.as_str_name().to_owned())),

@@ -67,7 +67,10 @@ pub enum Listener {
 
 impl Listener {
     pub async fn bind(address: &ListenAddr) -> Result<Self, Error> {
-        let failed = |source| Error::Listen { address: address.to_string(), source };
+        let failed = |source| Error::Listen {
+            address: address.to_string(),
+            source,
+        };
         match address {
             ListenAddr::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp).map_err(failed),
             ListenAddr::Unix(path) => {
@@ -99,12 +102,12 @@ impl Listener {
                     })
                 })
                 .boxed(),
-            Self::Unix(listener) => {
-                UnixListenerStream::new(listener).map(|accepted| accepted.map(Connection::Unix)).boxed()
-            }
-            Self::Memory(receiver) => {
-                ReceiverStream::new(receiver).map(|stream| Ok(Connection::Memory(stream))).boxed()
-            }
+            Self::Unix(listener) => UnixListenerStream::new(listener)
+                .map(|accepted| accepted.map(Connection::Unix))
+                .boxed(),
+            Self::Memory(receiver) => ReceiverStream::new(receiver)
+                .map(|stream| Ok(Connection::Memory(stream)))
+                .boxed(),
         }
     }
 }
@@ -112,7 +115,10 @@ impl Listener {
 /// A listener and the address that reaches it, inside this process.
 pub fn memory() -> (Listener, Replicas) {
     let (sender, receiver) = mpsc::channel(MEMORY_BACKLOG);
-    (Listener::Memory(receiver), Replicas::memory(MemoryConnector(sender)))
+    (
+        Listener::Memory(receiver),
+        Replicas::memory(MemoryConnector(sender)),
+    )
 }
 
 /// Opens in-process connections to one [`Listener::Memory`].
@@ -122,10 +128,12 @@ pub struct MemoryConnector(mpsc::Sender<DuplexStream>);
 impl MemoryConnector {
     pub(crate) async fn connect(&self) -> io::Result<DuplexStream> {
         let (ours, theirs) = tokio::io::duplex(MEMORY_BUFFER_BYTES);
-        self.0
-            .send(theirs)
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::ConnectionRefused, "the in-process service has ended"))?;
+        self.0.send(theirs).await.map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::ConnectionRefused,
+                "the in-process service has ended",
+            )
+        })?;
         Ok(ours)
     }
 }
@@ -155,7 +163,11 @@ macro_rules! delegate {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         delegate!(self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 }
@@ -180,7 +192,12 @@ mod tests {
 
     #[test]
     fn addresses_are_host_and_port_or_a_socket_path() {
-        for good in ["127.0.0.1:50051", "localhost:0", "[::1]:80", "unix:/run/auth.sock"] {
+        for good in [
+            "127.0.0.1:50051",
+            "localhost:0",
+            "[::1]:80",
+            "unix:/run/auth.sock",
+        ] {
             assert_eq!(good.parse::<ListenAddr>().unwrap().to_string(), good);
         }
         for bad in ["", "50051", ":50051", "host:port", "unix:", "host:70000"] {

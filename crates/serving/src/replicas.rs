@@ -36,7 +36,11 @@ impl FromStr for Replicas {
             .map(|part| {
                 let part = part.trim();
                 if let Some(path) = part.strip_prefix("unix:") {
-                    return if path.is_empty() { Err(bad()) } else { Ok(Target::Unix(path.into())) };
+                    return if path.is_empty() {
+                        Err(bad())
+                    } else {
+                        Ok(Target::Unix(path.into()))
+                    };
                 }
                 let uri: Uri = part.parse().map_err(|_| bad())?;
                 match (uri.scheme_str(), uri.authority()) {
@@ -85,7 +89,16 @@ mod tests {
 
     #[test]
     fn what_is_no_replica_is_refused() {
-        for bad in ["", ",", "a:1", "ftp://a", "http://", "http://u:p@a:1", "unix:", "http://a:1,,http://b:1"] {
+        for bad in [
+            "",
+            ",",
+            "a:1",
+            "ftp://a",
+            "http://",
+            "http://u:p@a:1",
+            "unix:",
+            "http://a:1,,http://b:1",
+        ] {
             assert!(bad.parse::<Replicas>().is_err(), "{bad:?}");
         }
     }

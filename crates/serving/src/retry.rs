@@ -40,7 +40,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unavailable_replica_is_tried_thrice_and_other_errors_once() {
-        for (code, expected) in [(Code::Unavailable, 3), (Code::NotFound, 1), (Code::DeadlineExceeded, 1)] {
+        for (code, expected) in [
+            (Code::Unavailable, 3),
+            (Code::NotFound, 1),
+            (Code::DeadlineExceeded, 1),
+        ] {
             let calls = AtomicU32::new(0);
             let outcome: Result<(), _> = idempotent(|| {
                 calls.fetch_add(1, Ordering::Relaxed);

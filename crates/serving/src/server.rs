@@ -52,7 +52,11 @@ pub struct GrpcServer {
 
 impl GrpcServer {
     pub fn new(limits: GrpcLimits) -> Self {
-        Self { limits, routes: Routes::builder(), names: Vec::new() }
+        Self {
+            limits,
+            routes: Routes::builder(),
+            names: Vec::new(),
+        }
     }
 
     /// Adds a generated `…Server`. Set its message size limits from [`GrpcLimits`] before.
@@ -79,7 +83,11 @@ impl GrpcServer {
         readiness: watch::Receiver<Readiness>,
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
-        let Self { limits, mut routes, names } = self;
+        let Self {
+            limits,
+            mut routes,
+            names,
+        } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(everything_proto::FILE_DESCRIPTOR_SET)
@@ -89,7 +97,13 @@ impl GrpcServer {
 
         let stopped = CancellationToken::new();
         let _stop_reporting = stopped.clone().drop_guard();
-        tokio::spawn(report_health(reporter, names, readiness, shutdown.clone(), stopped));
+        tokio::spawn(report_health(
+            reporter,
+            names,
+            readiness,
+            shutdown.clone(),
+            stopped,
+        ));
 
         let drain = Duration::from_millis(limits.drain_ms);
         let serving = Server::builder()

@@ -19,7 +19,9 @@ use tonic::{
     body::Body,
     transport::{Channel, Endpoint},
 };
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use tower::Service;
 use tracing::Instrument;
 
@@ -38,7 +40,10 @@ pub struct UpstreamSettings {
 
 impl Default for UpstreamSettings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), connect_timeout: Duration::from_secs(2) }
+        Self {
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(2),
+        }
     }
 }
 
@@ -100,8 +105,13 @@ impl Upstream {
                 })
             })
             .collect();
-        let pool =
-            Arc::new(Pool { service, settings, replicas, turn: AtomicUsize::new(0), ready: sender });
+        let pool = Arc::new(Pool {
+            service,
+            settings,
+            replicas,
+            turn: AtomicUsize::new(0),
+            ready: sender,
+        });
         for replica in &pool.replicas {
             let watching = watch_health(pool.clone(), replica.clone());
             let shutdown = shutdown.clone();
@@ -111,7 +121,9 @@ impl Upstream {
     }
 
     pub fn channel(&self) -> GrpcChannel {
-        GrpcChannel { pool: self.pool.clone() }
+        GrpcChannel {
+            pool: self.pool.clone(),
+        }
     }
 
     /// One channel per replica, for callers that need every one of them.
@@ -173,14 +185,23 @@ async fn watch_health(pool: Arc<Pool>, replica: Arc<Replica>) {
     let mut failures = 0;
     loop {
         let mut client = HealthClient::new(replica.channel.clone());
-        let request = HealthCheckRequest { service: pool.service.to_owned() };
+        let request = HealthCheckRequest {
+            service: pool.service.to_owned(),
+        };
         match client.watch(request).await {
             Ok(response) => {
                 let mut updates = response.into_inner();
                 while let Ok(Some(update)) = updates.message().await {
                     failures = 0;
                     let serving = update.status() == ServingStatus::Serving;
-                    pool.note(&replica, if serving { Health::Serving } else { Health::NotServing });
+                    pool.note(
+                        &replica,
+                        if serving {
+                            Health::Serving
+                        } else {
+                            Health::NotServing
+                        },
+                    );
                 }
                 pool.note(&replica, Health::NotServing);
             }
@@ -212,7 +233,8 @@ impl Pool {
             Health::Unknown => {}
         }
         let any = self.replicas.iter().any(|replica| replica.is(Health::Serving));
-        self.ready.send_if_modified(|ready| std::mem::replace(ready, any) != any);
+        self.ready
+            .send_if_modified(|ready| std::mem::replace(ready, any) != any);
     }
 
     /// The least busy replica that serves, taking turns among equals.
@@ -225,7 +247,9 @@ impl Pool {
                 .filter(|replica| replica.is(wanted))
                 .min_by_key(|replica| replica.in_flight.load(Ordering::Relaxed))
         };
-        least_busy(Health::Serving).or_else(|| least_busy(Health::Unknown)).cloned()
+        least_busy(Health::Serving)
+            .or_else(|| least_busy(Health::Unknown))
+            .cloned()
     }
 }
 
@@ -267,7 +291,10 @@ impl Service<http::Request<Body>> for GrpcChannel {
         let deadline = deadline(&mut request, pool.settings.timeout);
         let call = async move {
             let Some(replica) = pool.pick() else {
-                return Err(Status::unavailable(format!("no replica of {} serves", pool.service)));
+                return Err(Status::unavailable(format!(
+                    "no replica of {} serves",
+                    pool.service
+                )));
             };
             let guard = InFlight::new(replica);
             let mut channel = guard.0.channel.clone();
@@ -281,9 +308,15 @@ impl Service<http::Request<Body>> for GrpcChannel {
                     tracing::debug!(service = pool.service, target = %guard.0.target, %error, "call failed");
                     // Others need not find out too; its health watch brings it back.
                     pool.note(&guard.0, Health::NotServing);
-                    Err(Status::unavailable(format!("a replica of {} cannot be reached", pool.service)))
+                    Err(Status::unavailable(format!(
+                        "a replica of {} cannot be reached",
+                        pool.service
+                    )))
                 }
-                Err(_) => Err(Status::deadline_exceeded(format!("{} did not answer in time", pool.service))),
+                Err(_) => Err(Status::deadline_exceeded(format!(
+                    "{} did not answer in time",
+                    pool.service
+                ))),
             }
         };
         Box::pin(call.instrument(span))
@@ -292,7 +325,11 @@ impl Service<http::Request<Body>> for GrpcChannel {
 
 /// The call's own deadline, or the default one, which is then sent along.
 fn deadline(request: &mut http::Request<Body>, default: Duration) -> Duration {
-    let set = request.headers().get(GRPC_TIMEOUT).and_then(|value| value.to_str().ok()).and_then(parse_timeout);
+    let set = request
+        .headers()
+        .get(GRPC_TIMEOUT)
+        .and_then(|value| value.to_str().ok())
+        .and_then(parse_timeout);
     set.unwrap_or_else(|| {
         if let Ok(value) = HeaderValue::from_str(&format!("{}m", default.as_millis())) {
             request.headers_mut().insert(GRPC_TIMEOUT, value);
