@@ -110,6 +110,15 @@ impl Hub {
 impl Subscriber {
     /// Returns once Redis has confirmed the subscription: what is published from now on is delivered.
     pub async fn subscribe(&mut self, channel: impl Into<Arc<str>>) -> Result<(), Error> {
+        self.request(channel).await
+    }
+
+    /// Like [`Subscriber::subscribe`], for a reader that goes on reading while Redis confirms: the request is on its way
+    /// when this returns, and the future, which needs nothing of the subscriber, tells the outcome.
+    pub fn request<C: Into<Arc<str>>>(
+        &mut self,
+        channel: C,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<C> {
         let channel = channel.into();
         let reader = Reader {
             id: self.id,
@@ -123,11 +132,14 @@ impl Subscriber {
             reader,
             confirmed,
         };
-        self.requests.try_send(request).map_err(|_| Error::Unreachable)?;
-        match tokio::time::timeout(CONFIRM_TIMEOUT, confirmation).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Error::Unreachable),
-            Err(_) => Err(Error::Timeout),
+        let requested = self.requests.try_send(request).map_err(|_| Error::Unreachable);
+        async move {
+            requested?;
+            match tokio::time::timeout(CONFIRM_TIMEOUT, confirmation).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(Error::Unreachable),
+                Err(_) => Err(Error::Timeout),
+            }
         }
     }
 

@@ -30,6 +30,19 @@ pub fn control(session_id: &str) -> String {
     format!("mcp:control:{{{session_id}}}")
 }
 
+/// Sorted set: the live sessions of one user, named by the SHA-256 of the user id.
+pub fn of_user(user_digest: &str) -> String {
+    format!("session:users:{{{user_digest}}}")
+}
+
+/// Sorted set: edges by the end of their leases. Shares a slot with [`edge_calls`].
+pub const EDGE_LEASES: &str = "session:edges:{edges}:leases";
+
+/// Sorted set: the open calls of one edge.
+pub fn edge_calls(edge_id: &str) -> String {
+    format!("session:edges:{{edges}}:calls:{edge_id}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +55,8 @@ mod tests {
         assert_eq!(to_server("abc"), "mcp:shttp:toserver:{abc}");
         assert_eq!(to_client("abc", "g"), "mcp:shttp:toclient:{abc}:g");
         assert_eq!(control("abc"), "mcp:control:{abc}");
+        assert_eq!(of_user("d1"), "session:users:{d1}");
+        assert_eq!(EDGE_LEASES, "session:edges:{edges}:leases");
+        assert_eq!(edge_calls("e1"), "session:edges:{edges}:calls:e1");
     }
 }

@@ -1,0 +1,115 @@
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use redis_store::RedisArgs;
+use serving::{GrpcLimits, ListenAddr};
+use telemetry::TelemetryArgs;
+
+use crate::{operations::Limits, routing::LinkSettings, store::StoreSettings};
+
+/// Settings of the binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "everything-session",
+    version,
+    about = "MCP sessions: ownership, event log, and the link to every edge"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Where the service listens: host:port or unix:/path.
+    #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50052", global = true)]
+    pub listen_addr: ListenAddr,
+    #[command(flatten)]
+    pub config: Config,
+    #[command(flatten)]
+    pub redis: RedisArgs,
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Command {
+    /// Asks the service at LISTEN_ADDR whether it serves; for containers.
+    Healthcheck,
+}
+
+/// Settings of the service, also within the all-in-one.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub struct Config {
+    /// Sliding time to live of a session, seconds. An open stream counts as use.
+    #[arg(long, env = "SESSION_TTL", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=30 * 24 * 3600))]
+    pub session_ttl: u64,
+    /// Live sessions that one user may have.
+    #[arg(long, env = "SESSION_MAX_PER_USER", default_value_t = 20_000)]
+    pub session_max_per_user: usize,
+    /// Resources that one session may subscribe to.
+    #[arg(long, env = "SESSION_MAX_SUBSCRIPTIONS", default_value_t = 1_000)]
+    pub session_max_subscriptions: usize,
+    /// Events that a session's log keeps for clients that come back; the oldest give way.
+    #[arg(long, env = "SESSION_LOG_MAX_EVENTS", default_value_t = 1_000)]
+    pub session_log_max_events: usize,
+    /// The same in bytes.
+    #[arg(long, env = "SESSION_LOG_MAX_BYTES", default_value_t = 8 * 1024 * 1024)]
+    pub session_log_max_bytes: usize,
+    /// How often an edge and this service show each other that they are alive, milliseconds.
+    #[arg(long, env = "SESSION_HEARTBEAT_MS", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub session_heartbeat_ms: u64,
+    /// How long an edge may be away before the calls that it ran are ended, milliseconds. At least two heartbeats are
+    /// waited.
+    #[arg(long, env = "SESSION_EDGE_GRACE_MS", default_value_t = 5_000)]
+    pub session_edge_grace_ms: u64,
+    #[command(flatten)]
+    pub grpc: GrpcLimits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            session_ttl: 300,
+            session_max_per_user: 20_000,
+            session_max_subscriptions: 1_000,
+            session_log_max_events: 1_000,
+            session_log_max_bytes: 8 * 1024 * 1024,
+            session_heartbeat_ms: 2_000,
+            session_edge_grace_ms: 5_000,
+            grpc: GrpcLimits::default(),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn ttl(&self) -> Duration {
+        Duration::from_secs(self.session_ttl)
+    }
+
+    pub(crate) fn store(&self) -> StoreSettings {
+        StoreSettings {
+            ttl: self.ttl(),
+            max_sessions_per_user: self.session_max_per_user,
+            max_subscriptions: self.session_max_subscriptions,
+            log_max_entries: self.session_log_max_events.max(1),
+            log_max_bytes: self.session_log_max_bytes,
+            ..StoreSettings::default()
+        }
+    }
+
+    pub(crate) fn links(&self) -> LinkSettings {
+        let heartbeat = Duration::from_millis(self.session_heartbeat_ms);
+        LinkSettings {
+            heartbeat,
+            // An edge that moved to another replica has its lease renewed within one heartbeat.
+            edge_grace: Duration::from_millis(self.session_edge_grace_ms).max(heartbeat * 2),
+            ttl: self.ttl(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            // Room for the rest of the request in its gRPC message.
+            max_message_bytes: self.grpc.max_message_bytes.saturating_sub(64 * 1024),
+            ..Limits::default()
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use std::{sync::Arc, time::Duration};
+
+use change_feed::{ChangeFeed, RedisFeed};
+use everything_proto::session::v1::session_service_server::SessionServiceServer;
+use redis_store::Redis;
+use serving::{CancellationToken, GrpcServer, Listener, Readiness, ReadinessReceiver};
+use tokio::sync::watch;
+
+use crate::{
+    Config, Error,
+    bus::{Bus, MemoryBus, RedisBus},
+    grpc::Grpc,
+    operations::Operations,
+    routing::Hub,
+    store::{MemoryStore, RedisStore, Store},
+};
+
+/// Tasks of ended links get this long to give back what they hold.
+const LAST_TASKS: Duration = Duration::from_secs(2);
+
+/// The session service over one store.
+pub struct Service {
+    config: Config,
+    dependencies: Dependencies,
+}
+
+/// What a session service is built on.
+pub struct Dependencies {
+    pub store: Arc<dyn Store>,
+    pub bus: Arc<dyn Bus>,
+    pub feed: Arc<dyn ChangeFeed>,
+    pub readiness: ReadinessReceiver,
+}
+
+impl Service {
+    pub fn build(config: Config, dependencies: Dependencies) -> Self {
+        Self { config, dependencies }
+    }
+
+    /// The embedded store: one replica, nothing kept. `feed` is the one that features publish to.
+    pub fn build_memory(config: Config, feed: Arc<dyn ChangeFeed>) -> Self {
+        let dependencies = Dependencies {
+            store: Arc::new(MemoryStore::new(config.store())),
+            bus: Arc::new(MemoryBus::new()),
+            feed,
+            readiness: serving::always_ready(),
+        };
+        Self::build(config, dependencies)
+    }
+
+    /// Redis: any number of replicas. Must be called within a Tokio runtime.
+    pub fn build_redis(config: Config, redis: &Redis) -> Self {
+        let dependencies = Dependencies {
+            store: Arc::new(RedisStore::new(redis, config.store())),
+            bus: Arc::new(RedisBus::new(redis.clone())),
+            feed: Arc::new(RedisFeed::new(redis.clone())),
+            readiness: readiness(redis),
+        };
+        Self::build(config, dependencies)
+    }
+
+    /// Serves until `shutdown`: edges are told to connect to another replica, get the drain time to do so, and what
+    /// their streams hold is given back.
+    pub async fn serve(self, listener: Listener, shutdown: CancellationToken) -> Result<(), serving::Error> {
+        let Self {
+            config,
+            dependencies:
+                Dependencies {
+                    store,
+                    bus,
+                    feed,
+                    readiness,
+                },
+        } = self;
+        let hub = Hub::start(store, bus, feed, config.links(), shutdown.clone())
+            .map_err(|error: Error| serving::Error::NotServing(error.to_string()))?;
+        let keeping = tokio::spawn(hub.clone().keep_alive());
+        let watching = tokio::spawn(hub.clone().watch_changes());
+
+        let grpc = Grpc {
+            operations: Operations::new(hub.clone(), config.limits()),
+            hub: hub.clone(),
+            ttl: config.ttl(),
+        };
+        let max_bytes = config.grpc.max_message_bytes;
+        let service = SessionServiceServer::new(grpc)
+            .max_decoding_message_size(max_bytes)
+            .max_encoding_message_size(max_bytes);
+        let served = GrpcServer::new(config.grpc)
+            .add(service)
+            .serve(listener, readiness, shutdown)
+            .await;
+
+        hub.close_links();
+        hub.tasks.close();
+        _ = tokio::time::timeout(LAST_TASKS, hub.tasks.wait()).await;
+        watching.abort();
+        _ = tokio::time::timeout(LAST_TASKS, keeping).await;
+        served
+    }
+}
+
+fn readiness(redis: &Redis) -> ReadinessReceiver {
+    let mut health = redis.health();
+    let of = |health: &Result<(), redis_store::Error>| match health {
+        Ok(()) => Readiness::Ready,
+        Err(error) => Readiness::NotReady(error.to_string()),
+    };
+    let (sender, readiness) = watch::channel(of(&health.borrow()));
+    tokio::spawn(async move {
+        loop {
+            let now = of(&health.borrow_and_update());
+            sender.send_if_modified(|before| {
+                let changed = *before != now;
+                *before = now;
+                changed
+            });
+            tokio::select! {
+                changed = health.changed() => if changed.is_err() { return },
+                () = sender.closed() => return,
+            }
+        }
+    });
+    readiness
+}

@@ -1,0 +1,2 @@
+-- edge
+redis.call('ZADD', LEASES, 'XX', now(), ARGV[1])

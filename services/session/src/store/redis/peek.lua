@@ -1,0 +1,2 @@
+if not exists() then return false end
+return describe()

@@ -1,0 +1,14 @@
+-- edge, again, request ids that it names...
+if not exists() then return false end
+local named, answers = {}, {}
+for i = 3, #ARGV do named[ARGV[i]] = true end
+each_awaited(function(id, asked, stream, state)
+  if state == 'w' then return end
+  local own = field('edge:' .. stream) == ARGV[1]
+  if ((named[id] or own) and state == 'a') or (named[id] and ARGV[2] == '1') then
+    redis.call('HSET', STATE, 'await:' .. id, asked .. ' ' .. stream .. ' t')
+    table.insert(answers, id)
+    table.insert(answers, field('answer:' .. id))
+  end
+end)
+return answers
