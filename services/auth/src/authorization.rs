@@ -63,7 +63,10 @@ pub(crate) struct WayBack {
 
 impl WayBack {
     pub fn of(request: &AuthorizationRequest) -> Self {
-        Self { redirect_uri: request.redirect_uri.clone(), state: request.state.clone() }
+        Self {
+            redirect_uri: request.redirect_uri.clone(),
+            state: request.state.clone(),
+        }
     }
 }
 
@@ -80,13 +83,21 @@ impl AuthorizationServer {
                 Ok(Begun::Consent(Box::new(prompt)))
             }
             Err(Failure::Fault(error)) => Err(error),
-            Err(Failure::Refused(Problem { error, back: Some(back) })) => {
+            Err(Failure::Refused(Problem {
+                error,
+                back: Some(back),
+            })) => {
                 let location = self.error_response(&back, &error);
-                Ok(Begun::Redirect(Redirect { location, browser: None }))
+                Ok(Begun::Redirect(Redirect {
+                    location,
+                    browser: None,
+                }))
             }
-            Err(Failure::Refused(Problem { error, back: None })) => {
-                Ok(Begun::Page(ErrorPage::new(400, "This login link does not work", explain(&error))))
-            }
+            Err(Failure::Refused(Problem { error, back: None })) => Ok(Begun::Page(ErrorPage::new(
+                400,
+                "This login link does not work",
+                explain(&error),
+            ))),
         }
     }
 
@@ -98,7 +109,9 @@ impl AuthorizationServer {
         let untrusted = |error: OAuthError| Failure::Refused(Problem { error, back: None });
         let client_id = parameters.require("client_id").map_err(untrusted)?;
         let Some(client) = self.client(client_id).await? else {
-            return Err(untrusted(ErrorCode::InvalidClient.because("the application is not registered here")));
+            return Err(untrusted(
+                ErrorCode::InvalidClient.because("the application is not registered here"),
+            ));
         };
         let redirect_uri = match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
             (Some(presented), _) => client.registered_redirect(presented),
@@ -108,18 +121,27 @@ impl AuthorizationServer {
         };
         let Some(redirect_uri) = redirect_uri else {
             return Err(untrusted(
-                ErrorCode::InvalidRequest.because("the redirect_uri is not one that the application registered"),
+                ErrorCode::InvalidRequest
+                    .because("the redirect_uri is not one that the application registered"),
             ));
         };
         let state = parameters.get("state").map(str::to_owned);
         let back = |error: OAuthError| {
-            let back = WayBack { redirect_uri: redirect_uri.clone(), state: state.clone() };
-            Failure::Refused(Problem { error, back: Some(back) })
+            let back = WayBack {
+                redirect_uri: redirect_uri.clone(),
+                state: state.clone(),
+            };
+            Failure::Refused(Problem {
+                error,
+                back: Some(back),
+            })
         };
         parameters.check().map_err(back)?;
         check_kind(parameters).map_err(back)?;
         if !client.may(GrantType::AuthorizationCode) {
-            return Err(back(ErrorCode::UnauthorizedClient.because("the client may not use authorization codes")));
+            return Err(back(
+                ErrorCode::UnauthorizedClient.because("the client may not use authorization codes"),
+            ));
         }
         let challenge = check_challenge(parameters).map_err(back)?;
         let scopes = granted_scopes(&client, parameters.get("scope")).map_err(back)?;
@@ -157,15 +179,24 @@ impl AuthorizationServer {
             resource: request.audience.join(" "),
             browser: browser.clone(),
         };
-        let record = Transaction { request, browser: browser.session.hash(), csrf: csrf_token.hash() };
-        self.vault.put(&transaction, &record, self.settings.login_ttl).await?;
+        let record = Transaction {
+            request,
+            browser: browser.session.hash(),
+            csrf: csrf_token.hash(),
+        };
+        self.vault
+            .put(&transaction, &record, self.settings.login_ttl)
+            .await?;
         Ok(prompt)
     }
 
     /// Goes on with the browser's cookie, so that logins in several tabs do not end one another.
     fn browser(&self, session: Option<&str>) -> Result<Browser, Error> {
         let well_formed = |text: &&str| {
-            text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            text.len() == 43
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
         let session = match session.filter(well_formed) {
             Some(session) => Secret::new(session),
@@ -178,7 +209,10 @@ impl AuthorizationServer {
 
     /// An authorization error response, with `iss` (RFC 9207).
     pub(crate) fn error_response(&self, back: &WayBack, error: &OAuthError) -> String {
-        let mut parameters = vec![("error", error.code.as_str()), ("error_description", &error.description)];
+        let mut parameters = vec![
+            ("error", error.code.as_str()),
+            ("error_description", &error.description),
+        ];
         if let Some(state) = &back.state {
             parameters.push(("state", state));
         }
@@ -208,7 +242,10 @@ fn check_kind(parameters: &Parameters) -> Result<(), OAuthError> {
         Some(_) => return Err(ErrorCode::UnsupportedResponseType.because("the response_type must be code")),
         None => return Err(ErrorCode::InvalidRequest.because("parameter response_type is missing")),
     }
-    if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
+    if parameters
+        .get("response_mode")
+        .is_some_and(|mode| mode != "query")
+    {
         return Err(ErrorCode::InvalidRequest.because("the response_mode must be query"));
     }
     if parameters.get("request").is_some() {

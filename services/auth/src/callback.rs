@@ -30,7 +30,10 @@ impl AuthorizationServer {
             Ok(user_id) => self.issue_code(login.request, user_id).await?,
             Err(error) => self.error_response(&back, &error),
         };
-        Ok(Redirect { location, browser: None })
+        Ok(Redirect {
+            location,
+            browser: None,
+        })
     }
 
     async fn returning_login(
@@ -38,7 +41,10 @@ impl AuthorizationServer {
         parameters: &Parameters,
         browser_session: Option<&str>,
     ) -> Result<Login, Failure<ErrorPage>> {
-        let state = parameters.get("state").filter(|state| state.len() <= MAX_STATE).map(Secret::new);
+        let state = parameters
+            .get("state")
+            .filter(|state| state.len() <= MAX_STATE)
+            .map(Secret::new);
         if parameters.check().is_err() {
             return Err(Failure::Refused(expired()));
         }
@@ -53,7 +59,11 @@ impl AuthorizationServer {
             return Err(Failure::Refused(other_browser()));
         }
         let spent = spent_key(&state);
-        let claim = self.vault.store().claim(&spent, Bytes::from_static(b"1"), self.spent_login_ttl()).await?;
+        let claim = self
+            .vault
+            .store()
+            .claim(&spent, Bytes::from_static(b"1"), self.spent_login_ttl())
+            .await?;
         match claim {
             Claim::Won => Ok(login),
             Claim::Lost(_) => Err(Failure::Refused(expired())),
@@ -68,27 +78,35 @@ impl AuthorizationServer {
             Some("temporarily_unavailable") => {
                 return Err(ErrorCode::TemporarilyUnavailable.because("the identity provider is unavailable"));
             }
-            Some(_) => return Err(ErrorCode::ServerError.because("the identity provider answered with an error")),
+            Some(_) => {
+                return Err(ErrorCode::ServerError.because("the identity provider answered with an error"));
+            }
         }
         if let (Some(expected), Some(named)) = (self.upstream.issuer(), parameters.get("iss"))
             && expected != named
         {
             return failed("the answer came from another identity provider");
         }
-        let Some(code) = parameters.get("code").filter(|code| code.len() <= MAX_UPSTREAM_CODE) else {
+        let Some(code) = parameters
+            .get("code")
+            .filter(|code| code.len() <= MAX_UPSTREAM_CODE)
+        else {
             return failed("the identity provider sent no code");
         };
         let verifier = Secret::new(login.verifier.as_str());
-        self.upstream.identify(&Secret::new(code), &verifier).await.map_err(|error| match error {
-            UpstreamError::Rejected(reason) => {
-                tracing::warn!(reason, "the identity provider did not confirm the login");
-                ErrorCode::AccessDenied.because("the identity provider did not confirm the login")
-            }
-            UpstreamError::Unavailable(reason) => {
-                tracing::warn!(reason, "the identity provider is unavailable");
-                ErrorCode::TemporarilyUnavailable.because("the identity provider is unavailable")
-            }
-        })
+        self.upstream
+            .identify(&Secret::new(code), &verifier)
+            .await
+            .map_err(|error| match error {
+                UpstreamError::Rejected(reason) => {
+                    tracing::warn!(reason, "the identity provider did not confirm the login");
+                    ErrorCode::AccessDenied.because("the identity provider did not confirm the login")
+                }
+                UpstreamError::Unavailable(reason) => {
+                    tracing::warn!(reason, "the identity provider is unavailable");
+                    ErrorCode::TemporarilyUnavailable.because("the identity provider is unavailable")
+                }
+            })
     }
 
     /// Answers the authorization response, with `iss` (RFC 9207).

@@ -90,8 +90,15 @@ impl Client {
 
     pub fn registered_redirect(&self, presented: &str) -> Option<RedirectUri> {
         // The presented one is used from here on: its port is where a native client listens.
-        let known = self.redirect_uris.iter().any(|registered| registered.allows(presented));
-        if known { RedirectUri::register(presented).ok() } else { None }
+        let known = self
+            .redirect_uris
+            .iter()
+            .any(|registered| registered.allows(presented));
+        if known {
+            RedirectUri::register(presented).ok()
+        } else {
+            None
+        }
     }
 }
 
@@ -105,9 +112,13 @@ impl GrantType {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials]
-            .into_iter()
-            .find(|grant_type| grant_type.as_str() == text)
+        [
+            Self::AuthorizationCode,
+            Self::RefreshToken,
+            Self::ClientCredentials,
+        ]
+        .into_iter()
+        .find(|grant_type| grant_type.as_str() == text)
     }
 }
 
@@ -143,12 +154,18 @@ impl AuthorizationServer {
         parameters.check().map_err(Failure::Refused)?;
         let in_body = parameters.get("client_secret");
         if basic.is_some() && in_body.is_some() {
-            return refuse(ErrorCode::InvalidRequest, "more than one way of client authentication was used");
+            return refuse(
+                ErrorCode::InvalidRequest,
+                "more than one way of client authentication was used",
+            );
         }
         let named = parameters.get("client_id");
         let client_id = match (basic, named) {
             (Some(basic), Some(named)) if basic.client_id != named => {
-                return refuse(ErrorCode::InvalidRequest, "the client ids of header and body differ");
+                return refuse(
+                    ErrorCode::InvalidRequest,
+                    "the client ids of header and body differ",
+                );
             }
             (Some(basic), _) => basic.client_id.as_str(),
             (None, Some(named)) => named,

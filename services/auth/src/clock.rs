@@ -16,7 +16,10 @@ pub enum Clock {
 impl Clock {
     /// A clock that follows the runtime's (possibly paused) time from now on.
     pub fn runtime() -> Self {
-        Self::Runtime { origin: Instant::now(), origin_unix: unix_now() }
+        Self::Runtime {
+            origin: Instant::now(),
+            origin_unix: unix_now(),
+        }
     }
 
     /// Seconds since 1970.
@@ -34,5 +37,7 @@ impl Clock {
 }
 
 fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -13,6 +13,7 @@ use crate::resource::Resources;
 
 /// Settings as given.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub struct Config {
     /// Life of an access token, seconds.
     #[arg(long, env = "ACCESS_TOKEN_TTL_S", default_value_t = 60 * 60)]
@@ -128,12 +129,20 @@ fn is_public(url: &Url) -> bool {
         return false;
     }
     match url.host() {
-        Some(Host::Domain(domain)) => {
-            !["localhost", "local", "internal", "test", "example", "invalid", "home.arpa"]
-                .iter()
-                .any(|private| domain == *private || domain.ends_with(&format!(".{private}")))
+        Some(Host::Domain(domain)) => ![
+            "localhost",
+            "local",
+            "internal",
+            "test",
+            "example",
+            "invalid",
+            "home.arpa",
+        ]
+        .iter()
+        .any(|private| domain == *private || domain.ends_with(&format!(".{private}"))),
+        Some(Host::Ipv4(address)) => {
+            !(address.is_loopback() || address.is_private() || address.is_link_local())
         }
-        Some(Host::Ipv4(address)) => !(address.is_loopback() || address.is_private() || address.is_link_local()),
         Some(Host::Ipv6(address)) => !(address.is_loopback() || address.is_unique_local()),
         None => false,
     }
@@ -149,24 +158,49 @@ mod tests {
 
     #[test]
     fn the_issuer_has_no_trailing_slash() {
-        assert_eq!(settings("http://localhost:3232", &Config::default()).unwrap().issuer, "http://localhost:3232");
-        assert_eq!(settings("https://a.test/base/", &Config::default()).unwrap().issuer, "https://a.test/base");
+        assert_eq!(
+            settings("http://localhost:3232", &Config::default())
+                .unwrap()
+                .issuer,
+            "http://localhost:3232"
+        );
+        assert_eq!(
+            settings("https://a.test/base/", &Config::default())
+                .unwrap()
+                .issuer,
+            "https://a.test/base"
+        );
     }
 
     #[test]
     fn the_fake_upstream_refuses_a_public_host_unless_forced() {
         let error = settings("https://mcp.acme.com", &Config::default()).unwrap_err();
-        assert!(error.to_string().contains("FAKE_UPSTREAM_ON_PUBLIC_HOST"), "{error}");
-        let forced = Config { fake_upstream_on_public_host: true, ..Config::default() };
+        assert!(
+            error.to_string().contains("FAKE_UPSTREAM_ON_PUBLIC_HOST"),
+            "{error}"
+        );
+        let forced = Config {
+            fake_upstream_on_public_host: true,
+            ..Config::default()
+        };
         assert!(settings("https://mcp.acme.com", &forced).is_ok());
         assert!(settings("https://localhost:8443", &Config::default()).is_ok());
     }
 
     #[test]
     fn all_bad_settings_are_reported_at_once() {
-        let config = Config { access_token_ttl_s: 0, authorization_code_ttl_s: 601, ..Config::default() };
+        let config = Config {
+            access_token_ttl_s: 0,
+            authorization_code_ttl_s: 601,
+            ..Config::default()
+        };
         let error = settings("ftp://x/?y", &config).unwrap_err().to_string();
-        for name in ["BASE_URI must be", "no query", "ACCESS_TOKEN_TTL_S", "AUTHORIZATION_CODE_TTL_S"] {
+        for name in [
+            "BASE_URI must be",
+            "no query",
+            "ACCESS_TOKEN_TTL_S",
+            "AUTHORIZATION_CODE_TTL_S",
+        ] {
             assert!(error.contains(name), "{error}");
         }
     }

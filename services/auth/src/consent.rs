@@ -38,14 +38,21 @@ impl AuthorizationServer {
         }
         let word: &'static [u8] = if decision.approved { b"approved" } else { b"denied" };
         let key = Key::new(Space::Decision, decision.transaction.hash().as_str());
-        let claim = self.vault.store().claim(&key, Bytes::from_static(word), self.settings.login_ttl).await?;
+        let claim = self
+            .vault
+            .store()
+            .claim(&key, Bytes::from_static(word), self.settings.login_ttl)
+            .await?;
         if matches!(claim, Claim::Lost(first) if first != word) {
             return Err(Failure::Refused(already_decided()));
         }
         if !decision.approved {
             let denied = ErrorCode::AccessDenied.because("the user denied the request");
             let location = self.error_response(&WayBack::of(&transaction.request), &denied);
-            return Ok(Redirect { location, browser: None });
+            return Ok(Redirect {
+                location,
+                browser: None,
+            });
         }
         // Derived, so that a repeated approval goes on with the same login instead of beginning another.
         let state = decision.transaction.derive("upstream state")?;
@@ -59,7 +66,10 @@ impl AuthorizationServer {
             verifier: verifier.expose().to_owned(),
         };
         self.vault.put(&state, &login, self.settings.login_ttl).await?;
-        Ok(Redirect { location: self.upstream.authorize_url(&state, &verifier), browser: None })
+        Ok(Redirect {
+            location: self.upstream.authorize_url(&state, &verifier),
+            browser: None,
+        })
     }
 
     /// Outlives every login record that a repeated approval could write again.

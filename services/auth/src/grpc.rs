@@ -18,7 +18,10 @@ fn parameters(pairs: Vec<proto::Parameter>) -> Parameters {
 fn basic(authentication: Option<proto::ClientAuthentication>) -> Option<BasicCredentials> {
     let credentials = authentication?.basic?;
     let client_secret = Secret::new(credentials.client_secret);
-    Some(BasicCredentials { client_id: credentials.client_id, client_secret })
+    Some(BasicCredentials {
+        client_id: credentials.client_id,
+        client_secret,
+    })
 }
 
 /// Proto3 has no absent string: empty is none.
@@ -46,14 +49,19 @@ fn error_page(page: ErrorPage) -> proto::ErrorPage {
 
 fn redirect(redirect: Redirect) -> proto::Redirect {
     let (browser_session, browser_session_max_age_s) = cookie(redirect.browser);
-    proto::Redirect { location: redirect.location, browser_session, browser_session_max_age_s }
+    proto::Redirect {
+        location: redirect.location,
+        browser_session,
+        browser_session_max_age_s,
+    }
 }
 
 fn cookie(browser: Option<Browser>) -> (String, u32) {
     match browser {
-        Some(browser) => {
-            (browser.session.expose().to_owned(), u32::try_from(browser.max_age_s).unwrap_or(u32::MAX))
-        }
+        Some(browser) => (
+            browser.session.expose().to_owned(),
+            u32::try_from(browser.max_age_s).unwrap_or(u32::MAX),
+        ),
         None => (String::new(), 0),
     }
 }
@@ -61,4 +69,3 @@ fn cookie(browser: Option<Browser>) -> (String, u32) {
 fn seconds(unix: u64) -> i64 {
     i64::try_from(unix).unwrap_or(i64::MAX)
 }
-

@@ -26,7 +26,11 @@ pub struct Active {
 impl AuthorizationServer {
     /// For the resource server, which asks about a token that is used at `resource`. `None`: the token is not active,
     /// or for another resource.
-    pub async fn introspect_for_resource(&self, token: &str, resource: &str) -> Result<Option<Active>, Error> {
+    pub async fn introspect_for_resource(
+        &self,
+        token: &str,
+        resource: &str,
+    ) -> Result<Option<Active>, Error> {
         let Some(resource) = self.settings.resources.resolve(resource) else {
             return Ok(None);
         };
@@ -46,7 +50,10 @@ impl AuthorizationServer {
     ) -> Result<Option<Active>, Failure<OAuthError>> {
         let client = self.authenticate_client(parameters, basic).await?;
         if !client.is_confidential() {
-            return refuse(ErrorCode::InvalidClient, "introspection needs client authentication");
+            return refuse(
+                ErrorCode::InvalidClient,
+                "introspection needs client authentication",
+            );
         }
         let Some(token) = presented(token) else {
             return Ok(None);
@@ -61,7 +68,10 @@ impl AuthorizationServer {
     async fn active_access_token(&self, token: &Secret) -> Result<Option<Active>, Error> {
         let record: Option<AccessToken> = self.vault.get(token).await?;
         match record {
-            Some(record) => self.active(record.terms, record.issued_at, record.expires_at).await,
+            Some(record) => {
+                self.active(record.terms, record.issued_at, record.expires_at)
+                    .await
+            }
             None => Ok(None),
         }
     }
@@ -70,14 +80,16 @@ impl AuthorizationServer {
         let record: Option<RefreshToken> = self.vault.get(token).await?;
         match record {
             Some(record) if !self.is_spent(token).await? => {
-                self.active(record.terms, record.issued_at, record.expires_at).await
+                self.active(record.terms, record.issued_at, record.expires_at)
+                    .await
             }
             _ => Ok(None),
         }
     }
 
     async fn active(&self, terms: Terms, issued_at: u64, expires_at: u64) -> Result<Option<Active>, Error> {
-        let alive = self.clock.now() < expires_at && self.vault.store().get(&terms.grant_id.key()).await?.is_some();
+        let alive =
+            self.clock.now() < expires_at && self.vault.store().get(&terms.grant_id.key()).await?.is_some();
         if !alive {
             return Ok(None);
         }

@@ -1,12 +1,17 @@
 //! The authorization server as a process of its own.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use everything_auth::{Config, Dependencies, Service};
+use everything_auth::{Config, Dependencies, Error, Service};
 use redis_store::{Redis, RedisArgs};
 use serving::{GrpcLimits, ListenAddr, Listener};
 use telemetry::TelemetryArgs;
 use url::Url;
+
+/// `EX_USAGE` of sysexits.h.
+const BAD_SETTINGS: u8 = 64;
 
 /// OAuth 2.1 authorization server for MCP, behind gRPC.
 #[derive(Parser)]
@@ -37,10 +42,11 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     if let Some(Command::Healthcheck) = cli.command {
-        return Ok(serving::healthcheck(&cli.listen_addr).await?);
+        serving::healthcheck(&cli.listen_addr).await?;
+        return Ok(ExitCode::SUCCESS);
     }
     let _telemetry = telemetry::init("everything-auth", &cli.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
@@ -51,8 +57,15 @@ async fn main() -> anyhow::Result<()> {
             Dependencies::memory()
         }
     };
-    let service = Service::build(&cli.base_uri, &cli.config, dependencies)?;
+    let service = match Service::build(&cli.base_uri, &cli.config, dependencies) {
+        Err(Error::Settings(problems)) => {
+            tracing::error!(problems, "bad settings");
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
+        service => service?,
+    };
     let listener = Listener::bind(&cli.listen_addr).await.context("listening")?;
     tracing::info!(address = %cli.listen_addr, issuer = %cli.base_uri, "serving");
-    Ok(service.serve(listener, cli.limits, shutdown).await?)
+    service.serve(listener, cli.limits, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -92,13 +92,22 @@ impl ErrorCode {
     }
 
     pub fn because(self, description: impl Into<Cow<'static, str>>) -> OAuthError {
-        OAuthError { code: self, description: description.into(), retry_after: None, dpop_nonce: None }
+        OAuthError {
+            code: self,
+            description: description.into(),
+            retry_after: None,
+            dpop_nonce: None,
+        }
     }
 }
 
 impl ErrorPage {
     pub fn new(status: u16, title: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, title, message: message.into() }
+        Self {
+            status,
+            title,
+            message: message.into(),
+        }
     }
 }
 
@@ -109,7 +118,10 @@ impl<R, E: Into<Error>> From<E> for Failure<R> {
 }
 
 /// Shorthand for the `Err` of an operation that answers OAuth errors.
-pub(crate) fn refuse<T>(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Result<T, Failure<OAuthError>> {
+pub(crate) fn refuse<T>(
+    code: ErrorCode,
+    description: impl Into<Cow<'static, str>>,
+) -> Result<T, Failure<OAuthError>> {
     Err(Failure::Refused(code.because(description)))
 }
 

@@ -28,7 +28,11 @@ impl Parameters {
                 return Err(ErrorCode::InvalidRequest.because("a parameter was sent more than once"));
             }
         }
-        if self.0.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        if self
+            .0
+            .iter()
+            .any(|(name, value)| name.contains('\0') || value.contains('\0'))
+        {
             return Err(ErrorCode::InvalidRequest.because("a parameter contains a null character"));
         }
         Ok(())
@@ -49,11 +53,8 @@ impl Parameters {
     }
 
     pub fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
-        self.get(name).ok_or_else(|| ErrorCode::InvalidRequest.because(format!("parameter {name} is missing")))
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.get(name)
+            .ok_or_else(|| ErrorCode::InvalidRequest.because(format!("parameter {name} is missing")))
     }
 }
 
@@ -62,7 +63,12 @@ mod tests {
     use super::*;
 
     fn parameters(pairs: &[(&str, &str)]) -> Parameters {
-        Parameters::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+        Parameters::new(
+            pairs
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
@@ -70,7 +76,11 @@ mod tests {
         let twice = parameters(&[("code", "a"), ("code", "b")]);
         assert!(twice.check().is_err());
         assert_eq!(twice.get("code"), None);
-        assert!(parameters(&[("resource", "a"), ("resource", "b")]).check().is_ok());
+        assert!(
+            parameters(&[("resource", "a"), ("resource", "b")])
+                .check()
+                .is_ok()
+        );
     }
 
     #[test]

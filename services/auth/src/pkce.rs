@@ -23,7 +23,10 @@ impl Challenge {
 
 /// RFC 7636 section 4.1.
 fn is_verifier(text: &str) -> bool {
-    (43..=128).contains(&text.len()) && text.bytes().all(|byte| is_base64url(byte) || byte == b'.' || byte == b'~')
+    (43..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| is_base64url(byte) || byte == b'.' || byte == b'~')
 }
 
 fn is_base64url(byte: u8) -> bool {

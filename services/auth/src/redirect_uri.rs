@@ -6,8 +6,29 @@ const MAX_LENGTH: usize = 2048;
 
 /// Schemes that run, read or reveal something instead of reaching a client.
 const FORBIDDEN_SCHEMES: [&str; 24] = [
-    "about", "blob", "chrome", "content", "cid", "data", "file", "filesystem", "ftp", "ftps", "gopher", "intent",
-    "jar", "javascript", "mailto", "mhtml", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
+    "about",
+    "blob",
+    "chrome",
+    "content",
+    "cid",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "ftps",
+    "gopher",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "mhtml",
+    "resource",
+    "sms",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
     "x-javascript",
 ];
 
@@ -35,7 +56,9 @@ impl RedirectUri {
     /// Accepts `https`, `http` to the user's own machine (RFC 8252 section 7.3), and private-use schemes of native
     /// apps (section 7.1).
     pub fn register(text: &str) -> Result<Self, Unfit> {
-        let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte));
+        let printable = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte));
         if text.len() > MAX_LENGTH || !printable {
             return Err(Unfit::Malformed);
         }
@@ -96,7 +119,9 @@ impl RedirectUri {
 
     /// The address with response parameters added to its query.
     pub fn with_parameters(&self, parameters: &[(&str, &str)]) -> String {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(parameters)
+            .finish();
         let joint = match self.0.split_once('?') {
             None => "?",
             Some((_, existing)) if existing.is_empty() || existing.ends_with('&') => "",
@@ -140,7 +165,8 @@ impl<'a> LoopbackParts<'a> {
 }
 
 fn has_plain_authority(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '['))
+    text.strip_prefix(prefix)
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '['))
 }
 
 /// `localhost`, `127.0.0.1` or `[::1]`.
@@ -202,7 +228,11 @@ mod tests {
     #[test]
     fn only_the_port_of_a_loopback_address_may_differ() {
         let registered = RedirectUri::register("http://127.0.0.1:1000/callback").unwrap();
-        for same in ["http://127.0.0.1:1000/callback", "http://127.0.0.1:65535/callback", "http://127.0.0.1/callback"] {
+        for same in [
+            "http://127.0.0.1:1000/callback",
+            "http://127.0.0.1:65535/callback",
+            "http://127.0.0.1/callback",
+        ] {
             assert!(registered.allows(same), "{same}");
         }
         for other in [
@@ -244,9 +274,13 @@ mod tests {
 
     #[test]
     fn response_parameters_join_an_existing_query() {
-        let with = |uri: &str| RedirectUri(uri.to_owned()).with_parameters(&[("code", "a&b"), ("state", "ü")]);
+        let with =
+            |uri: &str| RedirectUri(uri.to_owned()).with_parameters(&[("code", "a&b"), ("state", "ü")]);
         assert_eq!(with("https://a/cb"), "https://a/cb?code=a%26b&state=%C3%BC");
-        assert_eq!(with("https://a/cb?x=1"), "https://a/cb?x=1&code=a%26b&state=%C3%BC");
+        assert_eq!(
+            with("https://a/cb?x=1"),
+            "https://a/cb?x=1&code=a%26b&state=%C3%BC"
+        );
         assert_eq!(with("https://a/cb?"), "https://a/cb?code=a%26b&state=%C3%BC");
     }
 }

@@ -71,7 +71,13 @@ impl AuthorizationServer {
             Method::None => (ClientAuthentication::None, None),
             Method::Secret(method) => {
                 let secret = Secret::generate("mcp_secret_")?;
-                (ClientAuthentication::Secret { method, hash: secret.hash() }, Some(secret))
+                (
+                    ClientAuthentication::Secret {
+                        method,
+                        hash: secret.hash(),
+                    },
+                    Some(secret),
+                )
             }
         };
         let client = Client {
@@ -108,23 +114,35 @@ impl AuthorizationServer {
         let mut client = self.manageable(client_id, token).await?;
         let metadata = parse(metadata_json)?;
         if metadata.client_id.as_deref() != Some(client_id) {
-            return refuse(ErrorCode::InvalidClientMetadata, "client_id must name the client that is updated");
+            return refuse(
+                ErrorCode::InvalidClientMetadata,
+                "client_id must name the client that is updated",
+            );
         }
         let accepted = accept(&metadata).map_err(Failure::Refused)?;
         let (same_method, same_secret) = match (&client.authentication, accepted.method) {
             (ClientAuthentication::None, Method::None) => (true, metadata.client_secret.is_none()),
-            (ClientAuthentication::Secret { hash, .. }, Method::Secret(_)) => {
-                (true, metadata.client_secret.as_deref().is_none_or(|secret| hash.matches(secret)))
-            }
-            (ClientAuthentication::None, Method::Secret(_)) | (ClientAuthentication::Secret { .. }, Method::None) => {
-                (false, true)
-            }
+            (ClientAuthentication::Secret { hash, .. }, Method::Secret(_)) => (
+                true,
+                metadata
+                    .client_secret
+                    .as_deref()
+                    .is_none_or(|secret| hash.matches(secret)),
+            ),
+            (ClientAuthentication::None, Method::Secret(_))
+            | (ClientAuthentication::Secret { .. }, Method::None) => (false, true),
         };
         if !same_method {
-            return refuse(ErrorCode::InvalidClientMetadata, "the authentication method of a client cannot be changed");
+            return refuse(
+                ErrorCode::InvalidClientMetadata,
+                "the authentication method of a client cannot be changed",
+            );
         }
         if !same_secret {
-            return refuse(ErrorCode::InvalidClientMetadata, "client_secret is not the current one");
+            return refuse(
+                ErrorCode::InvalidClientMetadata,
+                "client_secret is not the current one",
+            );
         }
         if let (ClientAuthentication::Secret { method, .. }, Method::Secret(wanted)) =
             (&mut client.authentication, accepted.method)
@@ -145,7 +163,9 @@ impl AuthorizationServer {
     /// RFC 7592 section 2.3. Its tokens end with their time; none can be refreshed.
     pub async fn delete_client(&self, client_id: &str, token: &str) -> Result<(), Failure<OAuthError>> {
         let client = self.manageable(client_id, token).await?;
-        self.vault.delete::<Client>(&Secret::new(client.client_id.0)).await?;
+        self.vault
+            .delete::<Client>(&Secret::new(client.client_id.0))
+            .await?;
         Ok(())
     }
 
@@ -153,22 +173,34 @@ impl AuthorizationServer {
     pub(crate) async fn client_was_used(&self, client: &Client) -> Result<(), Error> {
         if client.registration.is_some() {
             let key = Secret::new(client.client_id.0.as_str());
-            self.vault.extend::<Client>(&key, self.settings.client_ttl).await?;
+            self.vault
+                .extend::<Client>(&key, self.settings.client_ttl)
+                .await?;
         }
         Ok(())
     }
 
     async fn put_client(&self, client: &Client, ttl: Duration) -> Result<(), Error> {
-        self.vault.put(&Secret::new(client.client_id.0.as_str()), client, ttl).await
+        self.vault
+            .put(&Secret::new(client.client_id.0.as_str()), client, ttl)
+            .await
     }
 
     /// The client, if the registration access token is its own.
     async fn manageable(&self, client_id: &str, token: &str) -> Result<Client, Failure<OAuthError>> {
         let client = self.client(client_id).await?;
         let own = client.filter(|client| {
-            client.registration.as_ref().is_some_and(|registration| registration.access_token.matches(token))
+            client
+                .registration
+                .as_ref()
+                .is_some_and(|registration| registration.access_token.matches(token))
         });
-        own.ok_or_else(|| Failure::refused(ErrorCode::InvalidToken, "the registration access token is not valid"))
+        own.ok_or_else(|| {
+            Failure::refused(
+                ErrorCode::InvalidToken,
+                "the registration access token is not valid",
+            )
+        })
     }
 
     /// RFC 7591 section 3.2.1. A secret is shown once, when it is made.
@@ -178,7 +210,11 @@ impl AuthorizationServer {
         secret: Option<&Secret>,
         registration_token: Option<&Secret>,
     ) -> Result<Vec<u8>, Failure<OAuthError>> {
-        let mut document = client.registration.as_ref().map(|r| r.metadata.clone()).unwrap_or_default();
+        let mut document = client
+            .registration
+            .as_ref()
+            .map(|r| r.metadata.clone())
+            .unwrap_or_default();
         document.insert("client_id".to_owned(), json!(client.client_id.0));
         document.insert("client_id_issued_at".to_owned(), json!(client.issued_at));
         if let Some(secret) = secret {
@@ -187,7 +223,9 @@ impl AuthorizationServer {
         }
         if let Some(token) = registration_token {
             document.insert("registration_access_token".to_owned(), json!(token.expose()));
-            let uri = self.settings.endpoint(&format!("/register/{}", client.client_id.0));
+            let uri = self
+                .settings
+                .endpoint(&format!("/register/{}", client.client_id.0));
             document.insert("registration_client_uri".to_owned(), json!(uri));
         }
         serde_json::to_vec(&document).map_err(|error| Error::Internal(error.to_string()).into())
@@ -196,7 +234,10 @@ impl AuthorizationServer {
 
 fn parse(metadata_json: &[u8]) -> Result<Metadata, Failure<OAuthError>> {
     if metadata_json.len() > MAX_METADATA_BYTES {
-        return refuse(ErrorCode::InvalidClientMetadata, "the client metadata is larger than 16 KiB");
+        return refuse(
+            ErrorCode::InvalidClientMetadata,
+            "the client metadata is larger than 16 KiB",
+        );
     }
     serde_json::from_slice(metadata_json).map_err(|_| {
         Failure::refused(
@@ -209,7 +250,11 @@ fn parse(metadata_json: &[u8]) -> Result<Metadata, Failure<OAuthError>> {
 fn accept(metadata: &Metadata) -> Result<Accepted, OAuthError> {
     let bad = |what: &'static str| ErrorCode::InvalidClientMetadata.because(what);
     let grant_types = accept_grant_types(metadata.grant_types.as_deref())?;
-    if metadata.response_types.as_ref().is_some_and(|types| !types.iter().any(|kind| kind == "code")) {
+    if metadata
+        .response_types
+        .as_ref()
+        .is_some_and(|types| !types.iter().any(|kind| kind == "code"))
+    {
         return Err(bad("response_types must include code"));
     }
     let redirect_uris = accept_redirect_uris(&metadata.redirect_uris)?;
@@ -219,16 +264,27 @@ fn accept(metadata: &Metadata) -> Result<Accepted, OAuthError> {
         None | Some("client_secret_basic") => Method::Secret(SecretMethod::Basic),
         Some("client_secret_post") => Method::Secret(SecretMethod::Post),
         Some(_) => {
-            return Err(bad("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post"));
+            return Err(bad(
+                "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post",
+            ));
         }
     };
     let name = metadata.client_name.as_deref().unwrap_or("unnamed client");
     if name.chars().count() > MAX_NAME || name.trim().is_empty() || name.chars().any(is_deceptive) {
-        return Err(bad("client_name must be 1 to 200 characters without control or direction characters"));
+        return Err(bad(
+            "client_name must be 1 to 200 characters without control or direction characters",
+        ));
     }
-    for uri in [&metadata.client_uri, &metadata.logo_uri, &metadata.tos_uri, &metadata.policy_uri] {
+    for uri in [
+        &metadata.client_uri,
+        &metadata.logo_uri,
+        &metadata.tos_uri,
+        &metadata.policy_uri,
+    ] {
         if uri.as_deref().is_some_and(|uri| !is_web_uri(uri)) {
-            return Err(bad("client_uri, logo_uri, tos_uri and policy_uri must be https URLs"));
+            return Err(bad(
+                "client_uri, logo_uri, tos_uri and policy_uri must be https URLs",
+            ));
         }
     }
     let method_name = match method {
@@ -273,8 +329,9 @@ fn accept_grant_types(wanted: Option<&[String]>) -> Result<Vec<GrantType>, OAuth
     };
     let wanted: Vec<Option<GrantType>> = wanted.iter().map(|name| GrantType::parse(name)).collect();
     if !wanted.contains(&Some(GrantType::AuthorizationCode)) {
-        return Err(ErrorCode::InvalidClientMetadata
-            .because("grant_types must include authorization_code; other clients are registered by the operator"));
+        return Err(ErrorCode::InvalidClientMetadata.because(
+            "grant_types must include authorization_code; other clients are registered by the operator",
+        ));
     }
     let mut accepted = vec![GrantType::AuthorizationCode];
     if wanted.contains(&Some(GrantType::RefreshToken)) {
@@ -289,7 +346,9 @@ pub(crate) fn accept_redirect_uris(wanted: &[String]) -> Result<Vec<RedirectUri>
     }
     wanted
         .iter()
-        .map(|uri| RedirectUri::register(uri).map_err(|why| ErrorCode::InvalidRedirectUri.because(why.to_string())))
+        .map(|uri| {
+            RedirectUri::register(uri).map_err(|why| ErrorCode::InvalidRedirectUri.because(why.to_string()))
+        })
         .collect()
 }
 
@@ -301,5 +360,6 @@ pub(crate) fn is_deceptive(character: char) -> bool {
 
 pub(crate) fn is_web_uri(text: &str) -> bool {
     text.len() <= MAX_URI
-        && Url::parse(text).is_ok_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)))
+        && Url::parse(text)
+            .is_ok_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)))
 }

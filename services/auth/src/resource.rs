@@ -23,8 +23,15 @@ impl Resources {
             .filter_map(|path| Url::parse(&format!("{issuer}{path}")).ok())
             .chain(Url::parse(&format!("{issuer}/")).ok())
             .collect();
-        let others = others.iter().map(|url| (url.clone(), url.as_str().trim_end_matches('/').to_owned())).collect();
-        Self { canonical: format!("{issuer}/mcp"), aliases, others }
+        let others = others
+            .iter()
+            .map(|url| (url.clone(), url.as_str().trim_end_matches('/').to_owned()))
+            .collect();
+        Self {
+            canonical: format!("{issuer}/mcp"),
+            aliases,
+            others,
+        }
     }
 
     pub fn canonical(&self) -> &str {
@@ -33,13 +40,18 @@ impl Resources {
 
     /// The identifier that tokens carry for a resource as a client names it.
     pub fn resolve(&self, name: &str) -> Option<&str> {
-        let url = Url::parse(name).ok().filter(|url| url.fragment().is_none() && url.query().is_none())?;
+        let url = Url::parse(name)
+            .ok()
+            .filter(|url| url.fragment().is_none() && url.query().is_none())?;
         if self.aliases.contains(&url) {
             return Some(&self.canonical);
         }
         let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
         let same = |known: &Url| known.origin() == url.origin() && path(known) == path(&url);
-        self.others.iter().find(|(known, _)| same(known)).map(|(_, identifier)| identifier.as_str())
+        self.others
+            .iter()
+            .find(|(known, _)| same(known))
+            .map(|(_, identifier)| identifier.as_str())
     }
 
     /// The audience that a request asks for; the MCP endpoint when it asks for none, as clients before revision
@@ -56,9 +68,9 @@ impl Resources {
     pub fn named(&self, parameters: &Parameters) -> Result<Vec<String>, OAuthError> {
         let mut audience: Vec<String> = Vec::new();
         for name in parameters.all("resource") {
-            let identifier = self
-                .resolve(name)
-                .ok_or_else(|| ErrorCode::InvalidTarget.because("the resource is not served by this authorization server"))?;
+            let identifier = self.resolve(name).ok_or_else(|| {
+                ErrorCode::InvalidTarget.because("the resource is not served by this authorization server")
+            })?;
             if !audience.iter().any(|known| known == identifier) {
                 audience.push(identifier.to_owned());
             }
@@ -82,7 +94,11 @@ mod tests {
             "HTTP://LOCALHOST:3232/mcp",
             "http://localhost:3232/sse",
         ] {
-            assert_eq!(resources.resolve(name), Some("http://localhost:3232/mcp"), "{name}");
+            assert_eq!(
+                resources.resolve(name),
+                Some("http://localhost:3232/mcp"),
+                "{name}"
+            );
         }
     }
 
@@ -90,7 +106,10 @@ mod tests {
     fn other_resources_are_unknown_unless_configured() {
         let other = Url::parse("https://files.example/mcp").unwrap();
         let resources = Resources::new("http://localhost:3232", &[other]);
-        assert_eq!(resources.resolve("https://files.example/mcp"), Some("https://files.example/mcp"));
+        assert_eq!(
+            resources.resolve("https://files.example/mcp"),
+            Some("https://files.example/mcp")
+        );
         for name in [
             "https://evil.example/mcp",
             "http://localhost:3233/mcp",

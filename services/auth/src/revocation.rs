@@ -36,7 +36,8 @@ impl AuthorizationServer {
                 return foreign();
             }
             if self.vault.delete::<AccessToken>(&token).await? {
-                self.announce(Revocation::Token(token.hash().as_str().to_owned())).await;
+                self.announce(Revocation::Token(token.hash().as_str().to_owned()))
+                    .await;
             }
         }
         Ok(())

@@ -38,12 +38,11 @@ impl Scopes {
     /// for `openid` or `offline_access` by habit), and the response says what was granted. `None`: nothing is left.
     pub fn parse(text: &str) -> Option<Self> {
         let wanted: Vec<&str> = text.split_ascii_whitespace().collect();
-        let found: Vec<Scope> = ALL.into_iter().filter(|scope| wanted.contains(&scope.as_str())).collect();
+        let found: Vec<Scope> = ALL
+            .into_iter()
+            .filter(|scope| wanted.contains(&scope.as_str()))
+            .collect();
         if found.is_empty() { None } else { Some(Self(found)) }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Scope> {
-        self.0.iter().copied()
     }
 
     pub fn contains_all(&self, other: &Self) -> bool {
@@ -52,7 +51,12 @@ impl Scopes {
 
     /// What both allow. `None`: nothing.
     pub fn intersection(&self, other: &Self) -> Option<Self> {
-        let both: Vec<Scope> = self.0.iter().copied().filter(|scope| other.0.contains(scope)).collect();
+        let both: Vec<Scope> = self
+            .0
+            .iter()
+            .copied()
+            .filter(|scope| other.0.contains(scope))
+            .collect();
         if both.is_empty() { None } else { Some(Self(both)) }
     }
 
@@ -73,7 +77,10 @@ mod tests {
 
     #[test]
     fn unknown_scopes_are_left_out_and_known_ones_are_ordered() {
-        assert_eq!(Scopes::parse("mcp:prompts openid mcp:tools").unwrap().to_string(), "mcp:tools mcp:prompts");
+        assert_eq!(
+            Scopes::parse("mcp:prompts openid mcp:tools").unwrap().to_string(),
+            "mcp:tools mcp:prompts"
+        );
         assert_eq!(Scopes::parse("openid"), None);
     }
 }

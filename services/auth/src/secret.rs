@@ -124,7 +124,10 @@ mod tests {
     #[test]
     fn debug_shows_nothing() {
         let secret = Secret::new("open sesame");
-        assert_eq!(format!("{secret:?} {:?}", secret.hash()), "Secret(..) SecretHash(..)");
+        assert_eq!(
+            format!("{secret:?} {:?}", secret.hash()),
+            "Secret(..) SecretHash(..)"
+        );
     }
 
     #[test]

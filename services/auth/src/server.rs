@@ -18,6 +18,11 @@ pub struct AuthorizationServer {
 
 impl AuthorizationServer {
     pub fn new(settings: Settings, store: Arc<dyn Store>, upstream: Arc<dyn Upstream>, clock: Clock) -> Self {
-        Self { settings, vault: Vault::new(store), clock, upstream }
+        Self {
+            settings,
+            vault: Vault::new(store),
+            clock,
+            upstream,
+        }
     }
 }

@@ -56,11 +56,19 @@ impl Service {
     /// `base_uri`: where users and clients reach the edge.
     pub fn build(base_uri: &Url, config: &Config, dependencies: Dependencies) -> Result<Self, Error> {
         let settings = Settings::new(base_uri, config)?;
-        let Dependencies { store, readiness, clock } = dependencies;
+        let Dependencies {
+            store,
+            readiness,
+            clock,
+        } = dependencies;
         let fake = FakeProvider::new(&settings, Arc::clone(&store));
         let upstream = Arc::new(fake.upstream()?);
         let server = Arc::new(AuthorizationServer::new(settings, store, upstream, clock));
-        Ok(Self { server, fake, readiness })
+        Ok(Self {
+            server,
+            fake,
+            readiness,
+        })
     }
 
     /// Serves until `shutdown`.

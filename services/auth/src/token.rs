@@ -45,7 +45,10 @@ impl AuthorizationServer {
             return refuse(ErrorCode::UnsupportedGrantType, "the grant_type is not supported");
         };
         if !client.may(grant_type) {
-            return refuse(ErrorCode::UnauthorizedClient, "the client may not use this grant_type");
+            return refuse(
+                ErrorCode::UnauthorizedClient,
+                "the client may not use this grant_type",
+            );
         }
         let tokens = match grant_type {
             GrantType::AuthorizationCode => self.redeem_code(&client, parameters).await?,
@@ -96,19 +99,34 @@ impl AuthorizationServer {
                 issued_at: self.clock.now(),
                 expires_at: self.clock.after(settings.refresh_token_ttl),
             };
-            self.vault.put(&refresh, &record, settings.refresh_token_ttl).await?;
+            self.vault
+                .put(&refresh, &record, settings.refresh_token_ttl)
+                .await?;
             Some(refresh)
         } else {
             None
         };
-        Ok(Tokens { access: token, refresh, scopes })
+        Ok(Tokens {
+            access: token,
+            refresh,
+            scopes,
+        })
     }
 
-    async fn write_access(&self, terms: &Terms, scopes: Scopes, audience: Vec<String>) -> Result<Secret, Error> {
+    async fn write_access(
+        &self,
+        terms: &Terms,
+        scopes: Scopes,
+        audience: Vec<String>,
+    ) -> Result<Secret, Error> {
         let token = Secret::generate("mcp_at_")?;
         let ttl = self.settings.access_token_ttl;
         let record = AccessToken {
-            terms: Terms { scopes, audience, ..terms.clone() },
+            terms: Terms {
+                scopes,
+                audience,
+                ..terms.clone()
+            },
             issued_at: self.clock.now(),
             expires_at: self.clock.after(ttl),
         };
@@ -120,7 +138,10 @@ impl AuthorizationServer {
     /// back.
     pub(crate) async fn new_grant(&self, ttl: Duration) -> Result<GrantId, Error> {
         let grant_id = GrantId(hex(random_bytes::<16>()?.as_slice()));
-        self.vault.store().put(&grant_id.key(), Bytes::from_static(b"1"), ttl).await?;
+        self.vault
+            .store()
+            .put(&grant_id.key(), Bytes::from_static(b"1"), ttl)
+            .await?;
         Ok(grant_id)
     }
 
@@ -138,12 +159,24 @@ impl AuthorizationServer {
         what: &'static str,
     ) -> Result<(), Failure<OAuthError>> {
         let used = Bytes::from_static(b"1");
-        match self.vault.store().claim(&spent_key(secret), used, remembered).await? {
+        match self
+            .vault
+            .store()
+            .claim(&spent_key(secret), used, remembered)
+            .await?
+        {
             Claim::Won => Ok(()),
             Claim::Lost(_) => {
-                tracing::warn!(what, client_id = terms.client_id.0, "used twice: the grant is revoked");
+                tracing::warn!(
+                    what,
+                    client_id = terms.client_id.0,
+                    "used twice: the grant is revoked"
+                );
                 self.revoke_grant(&terms.grant_id).await?;
-                refuse(ErrorCode::InvalidGrant, "it has been used before; all tokens that came from it are revoked")
+                refuse(
+                    ErrorCode::InvalidGrant,
+                    "it has been used before; all tokens that came from it are revoked",
+                )
             }
         }
     }
@@ -170,7 +203,11 @@ impl AuthorizationServer {
         if named.iter().any(|resource| !terms.audience.contains(resource)) {
             return Err(ErrorCode::InvalidTarget.because("the resource was not part of the authorization"));
         }
-        Ok(if named.is_empty() { terms.audience.clone() } else { named })
+        Ok(if named.is_empty() {
+            terms.audience.clone()
+        } else {
+            named
+        })
     }
 }
 

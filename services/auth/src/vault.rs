@@ -93,7 +93,13 @@ fn seal<R: Record>(secret: &Secret, key: &Key, record: &R) -> Result<Bytes, Erro
     let nonce = random_bytes::<NONCE>()?;
     let aad = associated_data(key);
     let sealed = cipher(secret, key)?
-        .encrypt(&Nonce::from(*nonce), Payload { msg: &plain, aad: aad.as_bytes() })
+        .encrypt(
+            &Nonce::from(*nonce),
+            Payload {
+                msg: &plain,
+                aad: aad.as_bytes(),
+            },
+        )
         .map_err(|_| Error::Internal("a record could not be sealed".to_owned()))?;
     let mut value = Vec::with_capacity(1 + NONCE + sealed.len());
     value.push(VERSION);
@@ -111,8 +117,14 @@ fn open<R: Record>(secret: &Secret, key: &Key, value: &[u8]) -> Option<R> {
             return None;
         }
         let aad = associated_data(key);
-        let payload = Payload { msg: sealed, aad: aad.as_bytes() };
-        let plain = cipher(secret, key).ok()?.decrypt(&Nonce::from(*nonce), payload).ok()?;
+        let payload = Payload {
+            msg: sealed,
+            aad: aad.as_bytes(),
+        };
+        let plain = cipher(secret, key)
+            .ok()?
+            .decrypt(&Nonce::from(*nonce), payload)
+            .ok()?;
         serde_json::from_slice(&Zeroizing::new(plain)).ok()
     };
     let record = opened();
@@ -147,10 +159,19 @@ mod tests {
     async fn a_record_comes_back_for_its_secret_only() {
         let (vault, _) = vault();
         let secret = Secret::new("s");
-        vault.put(&secret, &Note("hello".to_owned()), MINUTE).await.unwrap();
-        assert_eq!(vault.get::<Note>(&secret).await.unwrap(), Some(Note("hello".to_owned())));
+        vault
+            .put(&secret, &Note("hello".to_owned()), MINUTE)
+            .await
+            .unwrap();
+        assert_eq!(
+            vault.get::<Note>(&secret).await.unwrap(),
+            Some(Note("hello".to_owned()))
+        );
         assert_eq!(vault.get::<Note>(&Secret::new("t")).await.unwrap(), None);
-        assert_eq!(vault.take::<Note>(&secret).await.unwrap(), Some(Note("hello".to_owned())));
+        assert_eq!(
+            vault.take::<Note>(&secret).await.unwrap(),
+            Some(Note("hello".to_owned()))
+        );
         assert_eq!(vault.take::<Note>(&secret).await.unwrap(), None);
     }
 
@@ -158,7 +179,10 @@ mod tests {
     async fn the_store_sees_neither_secret_nor_record() {
         let (vault, store) = vault();
         let secret = Secret::new("the secret itself");
-        vault.put(&secret, &Note("the record itself".to_owned()), MINUTE).await.unwrap();
+        vault
+            .put(&secret, &Note("the record itself".to_owned()), MINUTE)
+            .await
+            .unwrap();
         let key = key::<Note>(&secret);
         assert_eq!(key.id, secret.hash().as_str());
         let value = store.get(&key).await.unwrap().unwrap();
@@ -170,14 +194,23 @@ mod tests {
     async fn a_record_that_was_tampered_with_or_moved_is_as_good_as_absent() {
         let (vault, store) = vault();
         let secret = Secret::new("s");
-        vault.put(&secret, &Note("hello".to_owned()), MINUTE).await.unwrap();
+        vault
+            .put(&secret, &Note("hello".to_owned()), MINUTE)
+            .await
+            .unwrap();
         let value = store.get(&key::<Note>(&secret)).await.unwrap().unwrap();
         let other = Secret::new("other");
-        store.put(&key::<Note>(&other), value.clone(), MINUTE).await.unwrap();
+        store
+            .put(&key::<Note>(&other), value.clone(), MINUTE)
+            .await
+            .unwrap();
         assert_eq!(vault.get::<Note>(&other).await.unwrap(), None);
         let mut bent = value.to_vec();
         *bent.last_mut().unwrap() ^= 1;
-        store.put(&key::<Note>(&secret), bent.into(), MINUTE).await.unwrap();
+        store
+            .put(&key::<Note>(&secret), bent.into(), MINUTE)
+            .await
+            .unwrap();
         assert_eq!(vault.get::<Note>(&secret).await.unwrap(), None);
     }
 }

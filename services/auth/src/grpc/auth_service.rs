@@ -12,7 +12,6 @@ use tonic::{Request, Response, Status};
 use super::{basic, cookie, error_page, given, oauth_error, parameters, redirect, seconds};
 use crate::authorization::Begun;
 use crate::consent::Decision;
-use crate::error::Error;
 use crate::introspection::Active;
 use crate::oauth_error::{ErrorCode, Failure};
 use crate::scope::Scopes;
@@ -60,8 +59,11 @@ impl AuthService for AuthGrpc {
         use proto::register_client_response::Outcome;
 
         let request = request.into_inner();
-        let (id, token, metadata) =
-            (&request.client_id, &request.registration_access_token, &request.metadata_json);
+        let (id, token, metadata) = (
+            &request.client_id,
+            &request.registration_access_token,
+            &request.metadata_json,
+        );
         let answer = match request.operation() {
             Operation::Unspecified => {
                 return Err(Status::invalid_argument("the operation is missing"));
@@ -77,7 +79,9 @@ impl AuthService for AuthGrpc {
             Err(Failure::Refused(error)) => Outcome::Error(oauth_error(error)),
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
-        Ok(Response::new(proto::RegisterClientResponse { outcome: Some(outcome) }))
+        Ok(Response::new(proto::RegisterClientResponse {
+            outcome: Some(outcome),
+        }))
     }
 
     async fn begin_authorization(
@@ -93,7 +97,10 @@ impl AuthService for AuthGrpc {
             let outcome = Some(Outcome::Error(oauth_error(error)));
             return Ok(Response::new(proto::BeginAuthorizationResponse { outcome }));
         }
-        let begun = self.server.begin_authorization(&parameters, given(&request.browser_session)).await?;
+        let begun = self
+            .server
+            .begin_authorization(&parameters, given(&request.browser_session))
+            .await?;
         let outcome = match begun {
             Begun::Page(page) => Outcome::ErrorPage(error_page(page)),
             Begun::Redirect(to) => Outcome::Redirect(redirect(to)),
@@ -114,7 +121,9 @@ impl AuthService for AuthGrpc {
                 })
             }
         };
-        Ok(Response::new(proto::BeginAuthorizationResponse { outcome: Some(outcome) }))
+        Ok(Response::new(proto::BeginAuthorizationResponse {
+            outcome: Some(outcome),
+        }))
     }
 
     async fn decide_consent(
@@ -129,12 +138,18 @@ impl AuthService for AuthGrpc {
             csrf_token: Secret::new(request.csrf_token),
             approved: request.approved,
         };
-        let outcome = match self.server.decide_consent(&decision, given(&request.browser_session)).await {
+        let outcome = match self
+            .server
+            .decide_consent(&decision, given(&request.browser_session))
+            .await
+        {
             Ok(to) => Outcome::Redirect(redirect(to)),
             Err(Failure::Refused(page)) => Outcome::ErrorPage(error_page(page)),
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
-        Ok(Response::new(proto::DecideConsentResponse { outcome: Some(outcome) }))
+        Ok(Response::new(proto::DecideConsentResponse {
+            outcome: Some(outcome),
+        }))
     }
 
     async fn complete_upstream(
@@ -145,13 +160,18 @@ impl AuthService for AuthGrpc {
 
         let request = request.into_inner();
         let parameters = parameters(request.parameters);
-        let completed = self.server.complete_upstream(&parameters, given(&request.browser_session)).await;
+        let completed = self
+            .server
+            .complete_upstream(&parameters, given(&request.browser_session))
+            .await;
         let outcome = match completed {
             Ok(to) => Outcome::Redirect(redirect(to)),
             Err(Failure::Refused(page)) => Outcome::ErrorPage(error_page(page)),
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
-        Ok(Response::new(proto::CompleteUpstreamResponse { outcome: Some(outcome) }))
+        Ok(Response::new(proto::CompleteUpstreamResponse {
+            outcome: Some(outcome),
+        }))
     }
 
     async fn exchange_token(
@@ -168,7 +188,9 @@ impl AuthService for AuthGrpc {
             Err(Failure::Refused(error)) => Outcome::Error(oauth_error(error)),
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
-        Ok(Response::new(proto::ExchangeTokenResponse { outcome: Some(outcome) }))
+        Ok(Response::new(proto::ExchangeTokenResponse {
+            outcome: Some(outcome),
+        }))
     }
 
     async fn introspect(
@@ -188,15 +210,18 @@ impl AuthService for AuthGrpc {
             Some(Caller::ClientAuthentication(authentication)) => {
                 let basic = basic(Some(authentication));
                 let parameters = parameters(request.parameters);
-                self.server.introspect_for_client(token, &parameters, basic.as_ref()).await
+                self.server
+                    .introspect_for_client(token, &parameters, basic.as_ref())
+                    .await
             }
         };
         let response = match answer {
             Ok(Some(active)) => self.active(active),
             Ok(None) => proto::IntrospectResponse::default(),
-            Err(Failure::Refused(error)) => {
-                proto::IntrospectResponse { error: Some(oauth_error(error)), ..Default::default() }
-            }
+            Err(Failure::Refused(error)) => proto::IntrospectResponse {
+                error: Some(oauth_error(error)),
+                ..Default::default()
+            },
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
         Ok(Response::new(response))
@@ -221,7 +246,7 @@ impl AuthService for AuthGrpc {
         &self,
         _request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let revocations = self.server.watch().await.map_err(Error::from)?;
+        let revocations = self.server.watch().await?;
         let (events, receiver) = mpsc::channel(WATCH_BUFFER);
         tokio::spawn(forward(revocations, events, self.shutdown.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -258,7 +283,11 @@ async fn forward(
     use proto::watch_response::Event;
 
     let response = |event| Ok(proto::WatchResponse { event: Some(event) });
-    if events.send(response(Event::Watching(proto::Watching {}))).await.is_err() {
+    if events
+        .send(response(Event::Watching(proto::Watching {})))
+        .await
+        .is_err()
+    {
         return;
     }
     loop {
@@ -272,7 +301,9 @@ async fn forward(
             Some(Revocation::Token(sha256)) => Event::RevokedTokenSha256(sha256),
             None => {
                 // A watcher whose queue is full sees the end of the stream instead, which means the same.
-                let _ = events.try_send(Err(Status::unavailable("watch again: revocations may have been missed")));
+                let _ = events.try_send(Err(Status::unavailable(
+                    "watch again: revocations may have been missed",
+                )));
                 return;
             }
         };

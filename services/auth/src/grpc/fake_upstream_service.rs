@@ -19,11 +19,20 @@ impl FakeUpstreamService for FakeUpstreamGrpc {
         use proto::fake_authorize_response::Outcome;
 
         let request = request.into_inner();
-        let outcome = match self.0.authorize(&parameters(request.parameters), &request.user_id).await {
-            Ok(location) => Outcome::Redirect(redirect(Redirect { location, browser: None })),
+        let outcome = match self
+            .0
+            .authorize(&parameters(request.parameters), &request.user_id)
+            .await
+        {
+            Ok(location) => Outcome::Redirect(redirect(Redirect {
+                location,
+                browser: None,
+            })),
             Err(Failure::Refused(page)) => Outcome::ErrorPage(error_page(page)),
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
-        Ok(Response::new(proto::FakeAuthorizeResponse { outcome: Some(outcome) }))
+        Ok(Response::new(proto::FakeAuthorizeResponse {
+            outcome: Some(outcome),
+        }))
     }
 }

@@ -47,7 +47,9 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), polling).await.expect("it never came true");
+    tokio::time::timeout(Duration::from_secs(10), polling)
+        .await
+        .expect("it never came true");
 }
 
 fn key(id: &str) -> Key {
@@ -60,8 +62,14 @@ fn value(text: &'static str) -> Bytes {
 
 pub(crate) async fn a_value_comes_back_until_it_is_deleted(store: Arc<impl Store>) {
     assert_eq!(store.get(&key("a")).await.unwrap(), None);
-    store.put(&key("a"), Bytes::from_static(b"\x00\xff"), MINUTE).await.unwrap();
-    assert_eq!(store.get(&key("a")).await.unwrap().as_deref(), Some(b"\x00\xff".as_slice()));
+    store
+        .put(&key("a"), Bytes::from_static(b"\x00\xff"), MINUTE)
+        .await
+        .unwrap();
+    assert_eq!(
+        store.get(&key("a")).await.unwrap().as_deref(),
+        Some(b"\x00\xff".as_slice())
+    );
     assert!(store.delete(&key("a")).await.unwrap());
     assert!(!store.delete(&key("a")).await.unwrap());
     assert_eq!(store.get(&key("a")).await.unwrap(), None);
@@ -75,7 +83,10 @@ pub(crate) async fn the_last_write_counts(store: Arc<impl Store>) {
 }
 
 pub(crate) async fn spaces_are_apart(store: Arc<impl Store>) {
-    store.put(&Key::new(Space::Access, "a"), value("1"), MINUTE).await.unwrap();
+    store
+        .put(&Key::new(Space::Access, "a"), value("1"), MINUTE)
+        .await
+        .unwrap();
     assert_eq!(store.get(&Key::new(Space::Refresh, "a")).await.unwrap(), None);
 }
 
@@ -87,12 +98,21 @@ pub(crate) async fn values_end_with_their_time(store: Arc<impl Store>) {
     eventually(async || store.get(&key("claimed")).await.unwrap().is_none()).await;
     assert_eq!(store.take(&key("put")).await.unwrap(), None);
     assert!(!store.delete(&key("put")).await.unwrap());
-    assert_eq!(store.claim(&key("claimed"), value("2"), MINUTE).await.unwrap(), Claim::Won);
+    assert_eq!(
+        store.claim(&key("claimed"), value("2"), MINUTE).await.unwrap(),
+        Claim::Won
+    );
 }
 
 pub(crate) async fn the_first_claim_stands(store: Arc<impl Store>) {
-    assert_eq!(store.claim(&key("a"), value("1"), MINUTE).await.unwrap(), Claim::Won);
-    assert_eq!(store.claim(&key("a"), value("2"), MINUTE).await.unwrap(), Claim::Lost(value("1")));
+    assert_eq!(
+        store.claim(&key("a"), value("1"), MINUTE).await.unwrap(),
+        Claim::Won
+    );
+    assert_eq!(
+        store.claim(&key("a"), value("2"), MINUTE).await.unwrap(),
+        Claim::Lost(value("1"))
+    );
     assert_eq!(store.get(&key("a")).await.unwrap(), Some(value("1")));
 }
 
@@ -102,7 +122,12 @@ pub(crate) async fn of_many_claims_at_once_one_wins(store: Arc<impl Store>) {
         let store = store.clone();
         claims.spawn(async move { store.claim(&key("a"), value("1"), MINUTE).await.unwrap() });
     }
-    let won = claims.join_all().await.into_iter().filter(|claim| *claim == Claim::Won).count();
+    let won = claims
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|claim| *claim == Claim::Won)
+        .count();
     assert_eq!(won, 1);
 }
 
@@ -120,10 +145,21 @@ pub(crate) async fn extending_never_shortens_and_never_creates(store: Arc<impl S
     assert!(!store.extend(&key("a"), MINUTE).await.unwrap());
     assert_eq!(store.get(&key("a")).await.unwrap(), None);
     store.put(&key("long"), value("1"), MINUTE).await.unwrap();
-    assert!(store.extend(&key("long"), Duration::from_millis(50)).await.unwrap());
-    store.put(&key("short"), value("1"), Duration::from_millis(300)).await.unwrap();
+    assert!(
+        store
+            .extend(&key("long"), Duration::from_millis(50))
+            .await
+            .unwrap()
+    );
+    store
+        .put(&key("short"), value("1"), Duration::from_millis(300))
+        .await
+        .unwrap();
     assert!(store.extend(&key("short"), MINUTE).await.unwrap());
-    store.put(&key("probe"), value("1"), Duration::from_millis(350)).await.unwrap();
+    store
+        .put(&key("probe"), value("1"), Duration::from_millis(350))
+        .await
+        .unwrap();
     eventually(async || store.get(&key("probe")).await.unwrap().is_none()).await;
     assert!(store.get(&key("long")).await.unwrap().is_some());
     assert!(store.get(&key("short")).await.unwrap().is_some());

@@ -42,7 +42,10 @@ struct MemoryRevocations(broadcast::Receiver<Revocation>);
 
 impl MemoryStore {
     pub fn new() -> Self {
-        Self { inner: Mutex::default(), announcements: broadcast::Sender::new(WATCH_BACKLOG) }
+        Self {
+            inner: Mutex::default(),
+            announcements: broadcast::Sender::new(WATCH_BACKLOG),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -71,7 +74,9 @@ fn capacity(space: Space) -> usize {
 
 impl Inner {
     fn live(&self, key: &Key) -> Option<&Entry> {
-        self.entries.get(key).filter(|entry| entry.expires > Instant::now())
+        self.entries
+            .get(key)
+            .filter(|entry| entry.expires > Instant::now())
     }
 
     fn sweep(&mut self) {
@@ -220,10 +225,19 @@ mod tests {
             store.put(&key, Bytes::new(), minute).await.unwrap();
         }
         let one_more = Key::new(Space::Document, "more");
-        assert!(matches!(store.put(&one_more, Bytes::new(), minute).await, Err(StoreError::Full)));
+        assert!(matches!(
+            store.put(&one_more, Bytes::new(), minute).await,
+            Err(StoreError::Full)
+        ));
         let known = Key::new(Space::Document, "0");
-        store.put(&known, Bytes::from_static(b"again"), minute).await.unwrap();
-        store.put(&Key::new(Space::Access, "token"), Bytes::new(), minute).await.unwrap();
+        store
+            .put(&known, Bytes::from_static(b"again"), minute)
+            .await
+            .unwrap();
+        store
+            .put(&Key::new(Space::Access, "token"), Bytes::new(), minute)
+            .await
+            .unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -231,11 +245,17 @@ mod tests {
         let store = MemoryStore::new();
         for number in 0..capacity(Space::Document) {
             let key = Key::new(Space::Document, number.to_string());
-            store.put(&key, Bytes::new(), Duration::from_secs(1)).await.unwrap();
+            store
+                .put(&key, Bytes::new(), Duration::from_secs(1))
+                .await
+                .unwrap();
         }
         tokio::time::advance(Duration::from_secs(2)).await;
         let key = Key::new(Space::Document, "more");
-        store.put(&key, Bytes::new(), Duration::from_secs(1)).await.unwrap();
+        store
+            .put(&key, Bytes::new(), Duration::from_secs(1))
+            .await
+            .unwrap();
         assert_eq!(store.lock().entries.len(), 1);
     }
 }

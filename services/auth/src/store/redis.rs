@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use redis::{FromRedisValue, RedisError, Script};
 use redis_store::{Delivery, Redis, Subscription, keys};
 
@@ -31,11 +32,19 @@ pub struct RedisStore {
     count: Script,
 }
 
-struct RedisRevocations(Subscription);
+struct RedisRevocations {
+    subscription: Subscription,
+    /// Came while the watch began.
+    early: Option<Bytes>,
+}
 
 impl RedisStore {
     pub fn new(redis: Redis) -> Self {
-        Self { redis, extend: Script::new(EXTEND), count: Script::new(COUNT) }
+        Self {
+            redis,
+            extend: Script::new(EXTEND),
+            count: Script::new(COUNT),
+        }
     }
 
     async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
@@ -81,12 +90,25 @@ fn millis(duration: Duration) -> u64 {
 #[async_trait]
 impl Store for RedisStore {
     async fn put(&self, key: &Key, value: Bytes, ttl: Duration) -> Result<(), StoreError> {
-        self.run(redis::cmd("SET").arg(name(key)).arg(value.as_ref()).arg("PX").arg(millis(ttl))).await
+        self.run(
+            redis::cmd("SET")
+                .arg(name(key))
+                .arg(value.as_ref())
+                .arg("PX")
+                .arg(millis(ttl)),
+        )
+        .await
     }
 
     async fn claim(&self, key: &Key, value: Bytes, ttl: Duration) -> Result<Claim, StoreError> {
         let mut command = redis::cmd("SET");
-        command.arg(name(key)).arg(value.as_ref()).arg("NX").arg("GET").arg("PX").arg(millis(ttl));
+        command
+            .arg(name(key))
+            .arg(value.as_ref())
+            .arg("NX")
+            .arg("GET")
+            .arg("PX")
+            .arg(millis(ttl));
         let held: Option<Vec<u8>> = self.run(&command).await?;
         Ok(held.map_or(Claim::Won, |held| Claim::Lost(held.into())))
     }
@@ -108,28 +130,49 @@ impl Store for RedisStore {
 
     async fn extend(&self, key: &Key, ttl: Duration) -> Result<bool, StoreError> {
         let mut commands = self.redis.commands();
-        let invocation = self.extend.key(name(key)).arg(millis(ttl)).invoke_async(&mut commands).await;
+        let invocation = self
+            .extend
+            .key(name(key))
+            .arg(millis(ttl))
+            .invoke_async(&mut commands)
+            .await;
         let found: u64 = invocation.map_err(unavailable)?;
         Ok(found > 0)
     }
 
     async fn count(&self, key: &Key, window: Duration) -> Result<(u64, Duration), StoreError> {
         let mut commands = self.redis.commands();
-        let invocation = self.count.key(name(key)).arg(millis(window)).invoke_async(&mut commands).await;
+        let invocation = self
+            .count
+            .key(name(key))
+            .arg(millis(window))
+            .invoke_async(&mut commands)
+            .await;
         let (count, left): (u64, u64) = invocation.map_err(unavailable)?;
         Ok((count, Duration::from_millis(left)))
     }
 
     async fn announce(&self, revocation: Revocation) -> Result<(), StoreError> {
         let payload = revocation.encode();
-        let published = self.redis.publish(keys::auth::REVOCATIONS, payload.as_bytes()).await;
+        let published = self
+            .redis
+            .publish(keys::auth::REVOCATIONS, payload.as_bytes())
+            .await;
         published.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
     async fn revocations(&self) -> Result<Box<dyn Revocations>, StoreError> {
         let subscribed = self.redis.subscribe(keys::auth::REVOCATIONS).await;
-        let subscription = subscribed.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Box::new(RedisRevocations(subscription)))
+        let mut subscription = subscribed.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        // The opening of a connection counts as a gap for those who asked for it, but nothing was known before.
+        let mut early = None;
+        while let Some(delivery) = subscription.next().now_or_never() {
+            if let Delivery::Message(payload) = delivery {
+                early = Some(payload);
+                break;
+            }
+        }
+        Ok(Box::new(RedisRevocations { subscription, early }))
     }
 }
 
@@ -137,14 +180,16 @@ impl Store for RedisStore {
 impl Revocations for RedisRevocations {
     async fn next(&mut self) -> Option<Revocation> {
         loop {
-            match self.0.next().await {
-                Delivery::Resubscribed => return None,
-                // What no version of ours wrote is nothing to us.
-                Delivery::Message(payload) => {
-                    if let Some(revocation) = Revocation::decode(&payload) {
-                        return Some(revocation);
-                    }
-                }
+            let payload = match self.early.take() {
+                Some(payload) => payload,
+                None => match self.subscription.next().await {
+                    Delivery::Resubscribed => return None,
+                    Delivery::Message(payload) => payload,
+                },
+            };
+            // What no version of ours wrote is nothing to us.
+            if let Some(revocation) = Revocation::decode(&payload) {
+                return Some(revocation);
             }
         }
     }
@@ -170,8 +215,14 @@ mod tests {
         let store = RedisStore::new(server.connect());
         let minute = Duration::from_secs(60);
         let key = |id: &str| Key::new(Space::Code, id);
-        store.put(&key("put"), Bytes::from_static(b"1"), minute).await.unwrap();
-        store.claim(&key("claimed"), Bytes::from_static(b"1"), minute).await.unwrap();
+        store
+            .put(&key("put"), Bytes::from_static(b"1"), minute)
+            .await
+            .unwrap();
+        store
+            .claim(&key("claimed"), Bytes::from_static(b"1"), minute)
+            .await
+            .unwrap();
         store.count(&key("counted"), minute).await.unwrap();
         let names: Vec<String> = server.command(&["KEYS", "*"]).await;
         assert_eq!(names.len(), 3);
@@ -186,7 +237,10 @@ mod tests {
         let mut server = RedisServer::start().await;
         let store = RedisStore::new(server.connect());
         let key = Key::new(Space::Code, "x");
-        store.put(&key, Bytes::from_static(b"1"), Duration::from_secs(60)).await.unwrap();
+        store
+            .put(&key, Bytes::from_static(b"1"), Duration::from_secs(60))
+            .await
+            .unwrap();
         server.kill();
         assert!(matches!(store.get(&key).await, Err(StoreError::Unavailable(_))));
         server.restart().await;

@@ -22,13 +22,24 @@ impl AuthorizationServer {
             return Err(unknown());
         }
         // OAuth 2.1 no longer asks for it, RFC 6749 does: checked when it is there; PKCE binds the code in any case.
-        if parameters.get("redirect_uri").is_some_and(|uri| uri != record.redirect_uri.as_str()) {
-            return refuse(ErrorCode::InvalidGrant, "redirect_uri is not the one of the authorization request");
+        if parameters
+            .get("redirect_uri")
+            .is_some_and(|uri| uri != record.redirect_uri.as_str())
+        {
+            return refuse(
+                ErrorCode::InvalidGrant,
+                "redirect_uri is not the one of the authorization request",
+            );
         }
         if !record.challenge.is_met_by(verifier) {
-            return refuse(ErrorCode::InvalidGrant, "code_verifier does not match the code_challenge");
+            return refuse(
+                ErrorCode::InvalidGrant,
+                "code_verifier does not match the code_challenge",
+            );
         }
-        let audience = self.narrowed_audience(&record.terms, parameters).map_err(Failure::Refused)?;
+        let audience = self
+            .narrowed_audience(&record.terms, parameters)
+            .map_err(Failure::Refused)?;
         if self.clock.now() >= record.expires_at && !self.is_spent(&code).await? {
             return refuse(ErrorCode::InvalidGrant, "the code has expired");
         }
@@ -36,7 +47,8 @@ impl AuthorizationServer {
         let scopes = record.terms.scopes.clone();
         // Written first, so that a failure in between leaves the code unspent; nobody knows these tokens yet.
         let tokens = self.issue(client, &record.terms, (scopes, audience)).await?;
-        self.spend(&code, &record.terms, remembered, "authorization code").await?;
+        self.spend(&code, &record.terms, remembered, "authorization code")
+            .await?;
         Ok(tokens)
     }
 }

@@ -15,10 +15,17 @@ impl AuthorizationServer {
         parameters: &Parameters,
     ) -> Result<Tokens, Failure<OAuthError>> {
         if !client.is_confidential() {
-            return refuse(ErrorCode::UnauthorizedClient, "only confidential clients may use client_credentials");
+            return refuse(
+                ErrorCode::UnauthorizedClient,
+                "only confidential clients may use client_credentials",
+            );
         }
         let scopes = granted_scopes(client, parameters.get("scope")).map_err(Failure::Refused)?;
-        let audience = self.settings.resources.requested(parameters).map_err(Failure::Refused)?;
+        let audience = self
+            .settings
+            .resources
+            .requested(parameters)
+            .map_err(Failure::Refused)?;
         let terms = Terms {
             grant_id: self.new_grant(self.settings.access_token_ttl).await?,
             user_id: UserId(format!("{CLIENT_SUBJECT_PREFIX}{}", client.client_id.0)),
@@ -29,6 +36,10 @@ impl AuthorizationServer {
         };
         // Never refreshed: the client asks again (section 4.4.3).
         let access = self.write_access(&terms, scopes.clone(), audience).await?;
-        Ok(Tokens { access, refresh: None, scopes })
+        Ok(Tokens {
+            access,
+            refresh: None,
+            scopes,
+        })
     }
 }

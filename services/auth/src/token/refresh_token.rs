@@ -15,16 +15,26 @@ impl AuthorizationServer {
         parameters: &Parameters,
     ) -> Result<Tokens, Failure<OAuthError>> {
         let unknown = || Failure::refused(ErrorCode::InvalidGrant, "the refresh token is not valid");
-        let token = presented(parameters.require("refresh_token").map_err(Failure::Refused)?).ok_or_else(unknown)?;
+        let token =
+            presented(parameters.require("refresh_token").map_err(Failure::Refused)?).ok_or_else(unknown)?;
         let record: RefreshToken = self.vault.get(&token).await?.ok_or_else(unknown)?;
         if record.terms.client_id != client.client_id || self.clock.now() >= record.expires_at {
             return Err(unknown());
         }
-        let scopes = narrowed_scopes(&record.terms.scopes, parameters.get("scope")).map_err(Failure::Refused)?;
-        let audience = self.narrowed_audience(&record.terms, parameters).map_err(Failure::Refused)?;
+        let scopes =
+            narrowed_scopes(&record.terms.scopes, parameters.get("scope")).map_err(Failure::Refused)?;
+        let audience = self
+            .narrowed_audience(&record.terms, parameters)
+            .map_err(Failure::Refused)?;
         // Written first, so that a failure in between leaves the old token usable; nobody knows these tokens yet.
         let tokens = self.issue(client, &record.terms, (scopes, audience)).await?;
-        self.spend(&token, &record.terms, self.settings.refresh_token_ttl, "refresh token").await?;
+        self.spend(
+            &token,
+            &record.terms,
+            self.settings.refresh_token_ttl,
+            "refresh token",
+        )
+        .await?;
         Ok(tokens)
     }
 }

@@ -60,7 +60,10 @@ impl Record for FakeToken {
 
 impl FakeProvider {
     pub fn new(settings: &Settings, store: Arc<dyn Store>) -> Self {
-        Self { vault: Vault::new(store), issuer: settings.issuer.clone() }
+        Self {
+            vault: Vault::new(store),
+            issuer: settings.issuer.clone(),
+        }
     }
 
     /// The authorization server's view of this provider.
@@ -81,23 +84,43 @@ impl FakeProvider {
     }
 
     /// The person picked an id: answers the address, with a code, to send the browser to.
-    pub async fn authorize(&self, parameters: &Parameters, user_id: &str) -> Result<String, Failure<ErrorPage>> {
-        let refuse = |message: &'static str| Err(Failure::Refused(ErrorPage::new(400, "Login failed", message)));
+    pub async fn authorize(
+        &self,
+        parameters: &Parameters,
+        user_id: &str,
+    ) -> Result<String, Failure<ErrorPage>> {
+        let refuse =
+            |message: &'static str| Err(Failure::Refused(ErrorPage::new(400, "Login failed", message)));
         if let Err(error) = parameters.check() {
-            return Err(Failure::Refused(ErrorPage::new(400, "Login failed", error.description)));
+            return Err(Failure::Refused(ErrorPage::new(
+                400,
+                "Login failed",
+                error.description,
+            )));
         }
         // One client with one redirect address, both known: nothing of the request decides where the browser goes.
         let known_client = parameters.get("client_id") == Some(CLIENT_ID);
-        if !known_client || parameters.get("redirect_uri").is_some_and(|uri| uri != self.at(REDIRECT)) {
-            return refuse("This login was not started by this server. Go back to your application and try again.");
+        if !known_client
+            || parameters
+                .get("redirect_uri")
+                .is_some_and(|uri| uri != self.at(REDIRECT))
+        {
+            return refuse(
+                "This login was not started by this server. Go back to your application and try again.",
+            );
         }
-        let challenge = match (parameters.get("code_challenge_method"), parameters.get("code_challenge")) {
+        let challenge = match (
+            parameters.get("code_challenge_method"),
+            parameters.get("code_challenge"),
+        ) {
             (Some("S256"), Some(challenge)) => Challenge::parse(challenge),
             _ => None,
         };
-        let (Some(challenge), Some("code"), Some(state)) =
-            (challenge, parameters.get("response_type"), parameters.get("state"))
-        else {
+        let (Some(challenge), Some("code"), Some(state)) = (
+            challenge,
+            parameters.get("response_type"),
+            parameters.get("state"),
+        ) else {
             return refuse("This login link is incomplete. Go back to your application and try again.");
         };
         let user_id = user_id.trim();
@@ -105,7 +128,16 @@ impl FakeProvider {
             return refuse("A user id is 1 to 128 letters, digits or any of - _ . @ +");
         }
         let code = Secret::generate("fake_code_")?;
-        self.vault.put(&code, &FakeCode { user_id: user_id.to_owned(), challenge }, TTL).await?;
+        self.vault
+            .put(
+                &code,
+                &FakeCode {
+                    user_id: user_id.to_owned(),
+                    challenge,
+                },
+                TTL,
+            )
+            .await?;
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("code", code.expose())
             .append_pair("state", state)
@@ -119,7 +151,9 @@ impl FakeProvider {
 
     async fn token(&self, body: &[u8]) -> Result<serde_json::Value, FakeError> {
         let parameters = Parameters::new(form_urlencoded::parse(body).into_owned().collect());
-        parameters.check().map_err(|_| FakeError::Refused("invalid_request"))?;
+        parameters
+            .check()
+            .map_err(|_| FakeError::Refused("invalid_request"))?;
         if parameters.get("grant_type") != Some("authorization_code") {
             return Err(FakeError::Refused("unsupported_grant_type"));
         }
@@ -135,7 +169,15 @@ impl FakeProvider {
             return Err(FakeError::Refused("invalid_grant"));
         };
         let token = Secret::generate("fake_at_")?;
-        self.vault.put(&token, &FakeToken { user_id: code.user_id }, TTL).await?;
+        self.vault
+            .put(
+                &token,
+                &FakeToken {
+                    user_id: code.user_id,
+                },
+                TTL,
+            )
+            .await?;
         Ok(json!({"access_token": token.expose(), "token_type": "Bearer", "expires_in": TTL.as_secs()}))
     }
 
@@ -163,7 +205,9 @@ impl From<Error> for FakeError {
 /// No colon: such ids are ours (see `CLIENT_SUBJECT_PREFIX`).
 fn is_user_id(text: &str) -> bool {
     (1..=MAX_USER_ID).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte))
 }
 
 #[async_trait]
@@ -174,7 +218,8 @@ impl HttpClient for FakeProvider {
             self.token(request.body()).await
         } else if uri == self.at(USERINFO) {
             let authorization = request.headers().get(::http::header::AUTHORIZATION);
-            self.userinfo(authorization.and_then(|value| value.to_str().ok())).await
+            self.userinfo(authorization.and_then(|value| value.to_str().ok()))
+                .await
         } else {
             return Err(HttpError("the fake provider has no such endpoint".to_owned()));
         };
@@ -215,7 +260,10 @@ mod tests {
         let upstream = provider.upstream().unwrap();
         let request = parameters_of(&upstream.authorize_url(&secret(), verifier));
         let back = provider.authorize(&request, user).await.unwrap();
-        assert!(back.starts_with("http://localhost:3232/fakeupstreamauth/redirect?code="), "{back}");
+        assert!(
+            back.starts_with("http://localhost:3232/fakeupstreamauth/redirect?code="),
+            "{back}"
+        );
         Secret::new(parameters_of(&back).get("code").unwrap())
     }
 
@@ -225,8 +273,14 @@ mod tests {
         let verifier = secret();
         let code = log_in(&provider, &verifier, " alice@example.com ").await;
         let upstream = provider.upstream().unwrap();
-        assert_eq!(upstream.identify(&code, &verifier).await.unwrap().0, "alice@example.com");
-        assert!(matches!(upstream.identify(&code, &verifier).await, Err(UpstreamError::Rejected(_))));
+        assert_eq!(
+            upstream.identify(&code, &verifier).await.unwrap().0,
+            "alice@example.com"
+        );
+        assert!(matches!(
+            upstream.identify(&code, &verifier).await,
+            Err(UpstreamError::Rejected(_))
+        ));
     }
 
     #[tokio::test]
@@ -234,7 +288,10 @@ mod tests {
         let provider = provider();
         let code = log_in(&provider, &secret(), "alice").await;
         let upstream = provider.upstream().unwrap();
-        assert!(matches!(upstream.identify(&code, &secret()).await, Err(UpstreamError::Rejected(_))));
+        assert!(matches!(
+            upstream.identify(&code, &secret()).await,
+            Err(UpstreamError::Rejected(_))
+        ));
     }
 
     #[tokio::test]

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use oauth2::basic::{BasicClient, BasicRequestTokenError};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse as _, TokenUrl,
+    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    TokenResponse as _, TokenUrl,
 };
 
 use super::http::{HttpClient, HttpError};
@@ -55,7 +56,9 @@ impl OAuthUpstream {
                 AuthUrl::new(provider.authorization_endpoint)
                     .map_err(|error| bad("authorization endpoint", error))?,
             )
-            .set_token_uri(TokenUrl::new(provider.token_endpoint).map_err(|error| bad("token endpoint", error))?)
+            .set_token_uri(
+                TokenUrl::new(provider.token_endpoint).map_err(|error| bad("token endpoint", error))?,
+            )
             .set_redirect_uri(
                 RedirectUrl::new(provider.redirect_uri).map_err(|error| bad("redirect uri", error))?,
             );
@@ -84,9 +87,16 @@ impl OAuthUpstream {
             .header(::http::header::USER_AGENT, "everything-auth")
             .body(Vec::new())
             .map_err(|error| UpstreamError::Rejected(format!("user information request: {error}")))?;
-        let response = self.http.send(request).await.map_err(|error| unavailable(&error))?;
+        let response = self
+            .http
+            .send(request)
+            .await
+            .map_err(|error| unavailable(&error))?;
         if !response.status().is_success() {
-            return Err(UpstreamError::Unavailable(format!("user information: http {}", response.status())));
+            return Err(UpstreamError::Unavailable(format!(
+                "user information: http {}",
+                response.status()
+            )));
         }
         let claims: serde_json::Value = serde_json::from_slice(response.body())
             .map_err(|_| UpstreamError::Rejected("the user information is not json".to_owned()))?;
@@ -130,7 +140,10 @@ impl Upstream for OAuthUpstream {
         let verifier = PkceCodeVerifier::new(verifier.expose().to_owned());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let state = CsrfToken::new(state.expose().to_owned());
-        let request = self.client.authorize_url(move || state).set_pkce_challenge(challenge);
+        let request = self
+            .client
+            .authorize_url(move || state)
+            .set_pkce_challenge(challenge);
         let request = request.add_scopes(self.scopes.iter().cloned().map(Scope::new));
         request.url().0.into()
     }
@@ -158,11 +171,15 @@ fn token_error(error: BasicRequestTokenError<HttpError>) -> UpstreamError {
         BasicRequestTokenError::ServerResponse(response) => {
             UpstreamError::Rejected(format!("token endpoint: {}", response.error()))
         }
-        BasicRequestTokenError::Request(error) => UpstreamError::Unavailable(format!("token endpoint: {error}")),
+        BasicRequestTokenError::Request(error) => {
+            UpstreamError::Unavailable(format!("token endpoint: {error}"))
+        }
         BasicRequestTokenError::Parse(error, _) => {
             UpstreamError::Unavailable(format!("token endpoint: unreadable response at {}", error.path()))
         }
-        BasicRequestTokenError::Other(error) => UpstreamError::Unavailable(format!("token endpoint: {error}")),
+        BasicRequestTokenError::Other(error) => {
+            UpstreamError::Unavailable(format!("token endpoint: {error}"))
+        }
     }
 }
 
@@ -176,7 +193,13 @@ mod tests {
     fn user_ids_are_strings_or_numbers_within_bounds() {
         assert_eq!(user_id_of(&json!({"sub": "alice"}), "sub").unwrap().0, "alice");
         assert_eq!(user_id_of(&json!({"id": 42}), "id").unwrap().0, "42");
-        for claims in [json!({}), json!({"sub": ""}), json!({"sub": "a\nb"}), json!({"sub": "client:x"}), json!([1])] {
+        for claims in [
+            json!({}),
+            json!({"sub": ""}),
+            json!({"sub": "a\nb"}),
+            json!({"sub": "client:x"}),
+            json!([1]),
+        ] {
             assert!(user_id_of(&claims, "sub").is_err(), "{claims}");
         }
         assert!(user_id_of(&json!({"sub": "x".repeat(256)}), "sub").is_err());
