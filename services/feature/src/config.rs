@@ -6,6 +6,7 @@ use crate::{changes::Periods, store::Limits};
 
 /// Settings of the features themselves, wherever they run.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub struct Config {
     /// How long a session-scoped resource is kept, seconds.
     #[arg(long, env = "SESSION_RESOURCE_TTL", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..=86_400))]

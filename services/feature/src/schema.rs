@@ -44,6 +44,8 @@ fn generate<T: JsonSchema>(settings: SchemaSettings) -> Value {
             .or_insert_with(|| Value::Object(Map::new()));
     }
     drop_rust_formats(&mut schema);
+    // A default of `10`, not `10.0`.
+    normalize_integers(&mut schema);
     schema
 }
 

@@ -150,7 +150,6 @@ pub(super) fn error(error: McpError) -> proto::Error {
 }
 
 /// The client's mistakes go in band; ours are logged, and a constant sentence goes out.
-#[expect(clippy::result_large_err, reason = "tonic's own error type")]
 pub(super) fn in_band(error: Error) -> Result<proto::Error, Status> {
     match error {
         Error::Mcp(error) => Ok(self::error(error)),

@@ -30,7 +30,7 @@ pub(super) fn describe(error: &ValidationError<'_>) -> String {
         Kind::Type { kind } => format!(
             "must be {}, but is {}",
             expected(kind),
-            kind_of(&error.instance())
+            kind_of(error.instance())
         ),
         Kind::Enum { options } => format!("must be one of {}", list(options)),
         Kind::Constant { expected_value } => format!("must be {expected_value}"),

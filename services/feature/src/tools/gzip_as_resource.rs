@@ -29,8 +29,7 @@ pub struct Arguments {
     #[schemars(title = "Name", length(min = 1, max = 128), extend("pattern" = "^[^/\\\\\\u0000-\\u001f\\u007f]+$"))]
     #[serde(default = "default_name")]
     name: String,
-    /// What to compress: text, or a data: URI; or a list of them, which are joined. At most 1 MiB in all. Other URLs
-    /// are not fetched.
+    /// Text, a data: URI, or a list of them, to be joined; at most 1 MiB. Other URLs are not fetched.
     #[schemars(title = "Data")]
     data: Data,
     /// `resourceLink` returns a link to a resource that can be read later, `resource` returns the resource itself.

@@ -87,7 +87,7 @@ pub(super) fn requested_schema() -> Value {
                 "description": "From 0 to 1000; there are no wrong answers",
                 "minimum": 0,
                 "maximum": 1000,
-                "default": 3.14,
+                "default": 2.5,
             }),
         ),
         (

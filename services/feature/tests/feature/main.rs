@@ -1,0 +1,16 @@
+//! The feature service through its gRPC contract, in process.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod arguments;
+mod asking;
+mod changes;
+mod describe;
+mod gzip;
+mod harness;
+mod listing;
+mod prompts;
+mod resources;
+mod running;
+mod schemas;
+mod tools;
