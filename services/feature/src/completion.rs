@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    error::McpError,
+    error::{McpError, shortened},
     prompts::Prompts,
     resources::static_resources::{self, StaticResource},
 };
@@ -44,7 +44,8 @@ pub fn complete(
         }
         Reference::ResourceTemplate(uri) => {
             return Err(McpError::invalid_params(format!(
-                "unknown resource template: {uri}"
+                "unknown resource template: {}",
+                shortened(uri)
             )));
         }
     };

@@ -30,6 +30,16 @@ pub enum Error {
     Encode(#[from] serde_json::Error),
 }
 
+/// A name that came in, for a message.
+pub fn shortened(name: &str) -> String {
+    const MAX_CHARS: usize = 64;
+    let mut short: String = name.chars().take(MAX_CHARS).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
+}
+
 impl McpError {
     pub fn invalid_params(message: impl Into<String>) -> Self {
         Self {

@@ -1,3 +1,5 @@
+//! The feature service as a process of its own.
+
 use std::process::ExitCode;
 
 use change_feed::MemoryFeed;
@@ -7,9 +9,12 @@ use redis_store::{Redis, RedisArgs};
 use serving::{GrpcLimits, ListenAddr, Listener};
 use telemetry::TelemetryArgs;
 
+/// `EX_USAGE` of sysexits.h.
+const BAD_SETTINGS: u8 = 64;
+
 /// The feature service of the everything server: tools, resources, prompts and completions, over gRPC.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "everything-feature", version)]
 struct Command {
     /// Where the service listens: host:port or unix:/path.
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50053", global = true)]
@@ -41,9 +46,18 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     let _telemetry = telemetry::init("everything-feature", &command.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
-    let dependencies = match command.redis.address()? {
-        Some(address) => Dependencies::redis(&command.config, &Redis::connect(&address)?),
-        None => Dependencies::memory(&command.config, MemoryFeed::new()),
+    let dependencies = match command.redis.address() {
+        Ok(Some(address)) => Dependencies::redis(&command.config, &Redis::connect(&address)?),
+        Ok(None) => {
+            tracing::warn!(
+                "no redis is configured: periodic changes and list changes reach no session service"
+            );
+            Dependencies::memory(&command.config, MemoryFeed::new())
+        }
+        Err(error) => {
+            tracing::error!(%error, "bad settings");
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
     };
     let service = Service::build(command.config, command.grpc, dependencies)?;
     let listener = Listener::bind(&command.listen_addr).await?;

@@ -7,7 +7,10 @@ mod simple_prompt;
 
 use std::collections::HashMap;
 
-use crate::{content::PromptResult, error::McpError};
+use crate::{
+    content::PromptResult,
+    error::{McpError, shortened},
+};
 
 /// A prompt: what clients are told about it, its messages, and suggestions for its arguments.
 pub trait Prompt: Send + Sync + 'static {
@@ -86,7 +89,7 @@ impl Prompts {
             .iter()
             .find(|prompt| prompt.definition().name == name)
             .map(AsRef::as_ref)
-            .ok_or_else(|| McpError::invalid_params(format!("unknown prompt: {name}")))
+            .ok_or_else(|| McpError::invalid_params(format!("unknown prompt: {}", shortened(name))))
     }
 }
 

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::{
     call::Call,
     content::ToolResult,
-    error::{Error, McpError},
+    error::{Error, McpError, shortened},
     outcome::Outcome,
     resources::Resources,
     schema::BadSchema,
@@ -70,7 +70,7 @@ impl Tools {
             .0
             .iter()
             .find(|entry| entry.definition.name == name)
-            .ok_or_else(|| McpError::invalid_params(format!("unknown tool: {name}")))?;
+            .ok_or_else(|| McpError::invalid_params(format!("unknown tool: {}", shortened(name))))?;
         let arguments = match arguments {
             [] => Value::Object(serde_json::Map::new()),
             text => serde_json::from_slice(text).map_err(|error| {

@@ -4,6 +4,8 @@ use jsonschema::{
 };
 use serde_json::Value;
 
+use crate::error::shortened;
+
 /// One sentence that names the field and what is wrong with it, so that a model can correct it. Values that came in
 /// are not repeated: they may be large or private.
 pub(super) fn describe(error: &ValidationError<'_>) -> String {
@@ -27,17 +29,14 @@ pub(super) fn describe(error: &ValidationError<'_>) -> String {
             };
             return format!("{}: is not a known field{of}", names.join(", "));
         }
-        Kind::Type { kind } => format!(
-            "must be {}, but is {}",
-            expected(kind),
-            kind_of(error.instance())
-        ),
+        Kind::Type { kind } => format!("must be {}, but is {}", expected(kind), kind_of(error.instance())),
         Kind::Enum { options } => format!("must be one of {}", list(options)),
         Kind::Constant { expected_value } => format!("must be {expected_value}"),
         Kind::Minimum { limit } => format!("must be at least {limit}"),
         Kind::Maximum { limit } => format!("must be at most {limit}"),
         Kind::ExclusiveMinimum { limit } => format!("must be greater than {limit}"),
         Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::MinLength { limit: 1 } | Kind::MinItems { limit: 1 } => "must not be empty".to_owned(),
         Kind::MinLength { limit } => format!("must have at least {limit} characters"),
         Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
         Kind::MinItems { limit } => format!("must have at least {limit} items"),
@@ -71,15 +70,6 @@ fn field(pointer: &str) -> String {
         }
     }
     path
-}
-
-/// Field names come in as well.
-fn shortened(name: &str) -> String {
-    const MAX_NAME: usize = 64;
-    if name.chars().count() <= MAX_NAME {
-        return name.to_owned();
-    }
-    name.chars().take(MAX_NAME).chain(['…']).collect()
 }
 
 fn expected(kind: &TypeKind) -> String {

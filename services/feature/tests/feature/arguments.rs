@@ -110,7 +110,7 @@ async fn invalid_arguments_are_tool_errors_that_name_the_field() {
         (
             "mcpAppsHelloWorld",
             json!({ "name": "" }),
-            "name: must have at least 1 characters",
+            "name: must not be empty",
         ),
         (
             "gzipAsResource",
@@ -162,7 +162,8 @@ async fn every_problem_is_named_and_no_value_is_repeated() {
 #[tokio::test]
 async fn an_unknown_tool_is_a_protocol_error() {
     let feature = Feature::start().await;
-    for name in ["nope", "", "Echo"] {
+    let long = "x".repeat(64);
+    for name in ["nope", "", "Echo", &long] {
         let error = error(feature.call_in(alice(), name, json!({})).await);
         assert_eq!(
             (error.code, error.message.as_str()),

@@ -9,6 +9,7 @@ mod describe;
 mod gzip;
 mod harness;
 mod listing;
+mod outage;
 mod prompts;
 mod resources;
 mod running;

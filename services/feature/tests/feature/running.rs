@@ -100,14 +100,9 @@ async fn dropping_the_stream_cancels_the_work() {
     let dropped = Instant::now();
     drop(stream);
     while alive() > before {
-        assert!(dropped.elapsed() < Duration::from_secs(2), "the tool runs on");
+        assert!(dropped.elapsed() < Duration::from_millis(500), "the tool runs on");
         tokio::task::yield_now().await;
     }
-    assert!(
-        dropped.elapsed() < Duration::from_millis(100),
-        "{:?}",
-        dropped.elapsed()
-    );
 }
 
 /// The value once it has stayed the same for a while.
