@@ -80,3 +80,6 @@ pub fn around_pages(routes: Router<State>, state: &State) -> Router<State> {
             )),
     )
 }
+
+#[cfg(test)]
+mod tests;

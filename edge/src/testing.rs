@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
 use tower::ServiceExt;
 
-pub use auth::{Rpc, Script};
+pub use auth::Script;
 
 use crate::{
     Edge, EdgeConfig, Principal, Settings, State, Upstreams, middleware::client_address::Peer, router,
