@@ -28,3 +28,6 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 pub fn address(request: &Request) -> ClientAddress {
     ClientIp::of(request.extensions()).into()
 }
+
+#[cfg(test)]
+mod tests;

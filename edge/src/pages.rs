@@ -56,3 +56,6 @@ fn policy(form_action: FormAction<'_>) -> HeaderValue {
         "default-src 'none'; frame-ancestors 'none'",
     ))
 }
+
+#[cfg(test)]
+mod tests;

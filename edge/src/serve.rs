@@ -154,3 +154,6 @@ fn turn_away(stream: TcpStream) {
         .await;
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,7 +163,7 @@ mod tests {
             "https://mcp.example.com",
             "http://localhost:6274",
             "http://127.0.0.1:8080",
-            "http://[::1]:80",
+            "http://[::1]:8080",
             "https://app.example",
             "vscode-webview://abc",
         ] {
