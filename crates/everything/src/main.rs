@@ -64,3 +64,15 @@ async fn main() -> anyhow::Result<ExitCode> {
         .await?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn settings_of_all_services_fit_into_one_command() {
+        Cli::command().debug_assert();
+    }
+}
