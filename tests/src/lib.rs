@@ -1,1 +1,17 @@
+//! What system tests share: whole stacks, a browser that logs in, and other people's clients.
+//!
+//! - [`Stack`]: the server as a test asks for it, in this process or as real processes, behind a proxy that hands
+//!   requests to the edges in turn.
+//! - [`Browser`]: follows the login pages as a person would, and ends with a token.
+//! - [`client`]: a raw MCP client, for what no SDK shows.
+//! - [`conformance`]: runs the official suite and reads its verdicts.
+//! - [`tools`]: where `scripts/setup` put the programs that tests run.
 
+mod browser;
+pub mod client;
+pub mod conformance;
+mod stack;
+pub mod tools;
+
+pub use browser::{Browser, Tokens};
+pub use stack::{Builder, FeatureKind, Layout, Stack};

@@ -1,0 +1,189 @@
+//! The parts as real processes, found by each other through sockets in the stack's directory.
+
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::Context;
+
+use super::{FeatureKind, Layout, Plan};
+use crate::tools;
+
+/// Lines of a process's log that failure messages quote.
+const LOG_LINES: usize = 30;
+
+pub struct Processes {
+    processes: Vec<Process>,
+    edges: Vec<SocketAddr>,
+}
+
+struct Process {
+    name: String,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Processes {
+    pub fn start(plan: &Plan<'_>) -> anyhow::Result<Self> {
+        let mut started = Self {
+            processes: Vec::new(),
+            edges: Vec::new(),
+        };
+        let services = match plan.builder.layout {
+            Layout::Split => started.start_services(plan)?,
+            Layout::AllInOne | Layout::InProcess => Vec::new(),
+        };
+        let program = if services.is_empty() {
+            "everything"
+        } else {
+            "everything-edge"
+        };
+        for edge in 0..plan.builder.edges {
+            let address = free_address()?;
+            let mut environment = services.clone();
+            environment.push(("HOST".to_owned(), address.ip().to_string()));
+            environment.push(("PORT".to_owned(), address.port().to_string()));
+            started.edges.push(address);
+            started.start_process(plan, format!("edge-{edge}"), program, environment)?;
+        }
+        Ok(started)
+    }
+
+    /// Starts the replicas of each service; answers with the settings that tell an edge where they are.
+    fn start_services(&mut self, plan: &Plan<'_>) -> anyhow::Result<Vec<(String, String)>> {
+        let feature = match plan.builder.feature {
+            FeatureKind::Everything => "everything-feature",
+            FeatureKind::Conformance => "everything-conformance",
+        };
+        let mut services = vec![
+            ("session", "everything-session", "SESSION_URL"),
+            ("feature", feature, "FEATURE_URL"),
+        ];
+        if plan.builder.auth {
+            services.push(("auth", "everything-auth", "AUTH_URL"));
+        }
+        let mut settings = Vec::new();
+        for (service, program, variable) in services {
+            let mut replicas = Vec::new();
+            for replica in 0..plan.builder.replicas {
+                let name = format!("{service}-{replica}");
+                let address = format!("unix:{}", plan.directory.join(format!("{name}.sock")).display());
+                replicas.push(address.clone());
+                let environment = vec![("LISTEN_ADDR".to_owned(), address)];
+                self.start_process(plan, name, program, environment)?;
+            }
+            settings.push((variable.to_owned(), replicas.join(",")));
+        }
+        Ok(settings)
+    }
+
+    fn start_process(
+        &mut self,
+        plan: &Plan<'_>,
+        name: String,
+        program: &str,
+        mut environment: Vec<(String, String)>,
+    ) -> anyhow::Result<()> {
+        environment.push(("BASE_URI".to_owned(), plan.base_uri.clone()));
+        if let Some(redis) = plan.redis {
+            environment.push(("REDIS_URL".to_owned(), redis.url()));
+        }
+        if !plan.builder.auth {
+            environment.push(("AUTH_MODE".to_owned(), "disabled".to_owned()));
+        }
+        environment.push(("RUST_LOG".to_owned(), "info".to_owned()));
+        environment.extend(plan.builder.settings.iter().cloned());
+        let log = plan.directory.join(format!("{name}.log"));
+        let mut process = Process {
+            name,
+            program: tools::binary(program)?,
+            environment,
+            log,
+            child: None,
+        };
+        process.start()?;
+        self.processes.push(process);
+        Ok(())
+    }
+
+    pub fn edges(&self) -> Vec<SocketAddr> {
+        self.edges.clone()
+    }
+
+    pub fn kill(&mut self, name: &str) {
+        for process in self.processes.iter_mut().filter(|process| process.name == name) {
+            process.kill();
+        }
+    }
+
+    pub fn restart(&mut self, name: &str) -> anyhow::Result<()> {
+        for process in self.processes.iter_mut().filter(|process| process.name == name) {
+            process.kill();
+            process.start()?;
+        }
+        Ok(())
+    }
+
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        let running = |process: &Process| Some((process.name.clone(), process.child.as_ref()?.id()));
+        self.processes.iter().filter_map(running).collect()
+    }
+
+    pub fn logs(&self) -> String {
+        let tail = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<_> = text.lines().collect();
+            lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+        };
+        self.processes
+            .iter()
+            .map(|process| format!("--- {}\n{}\n", process.name, tail(&process.log)))
+            .collect()
+    }
+}
+
+impl Process {
+    fn start(&mut self) -> anyhow::Result<()> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .context("cannot write a log")?;
+        let child = Command::new(&self.program)
+            // Nothing of the machine's settings may reach the stack.
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot run {}", self.program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            _ = child.kill();
+            _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// An address that was free a moment ago. An edge as a process cannot tell which port it got.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")
+        .context("no free port")?
+        .local_addr()?)
+}

@@ -1,0 +1,134 @@
+//! A reverse proxy that hands every request to the next edge, so that nothing can rely on reaching the same one twice.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use anyhow::Context;
+use axum::{Router, body::Body, extract::State, response::IntoResponse};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Above the edge's own limit, so that the edge is the one to refuse.
+const BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Meant for one connection only (RFC 9110 section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 5] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _stop: DropGuard,
+}
+
+struct Shared {
+    edges: Mutex<Vec<SocketAddr>>,
+    turn: AtomicUsize,
+    token: Mutex<Option<HeaderValue>>,
+    client: Client<HttpConnector, Full<bytes::Bytes>>,
+}
+
+impl Proxy {
+    pub async fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port")?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            edges: Mutex::default(),
+            turn: AtomicUsize::new(0),
+            token: Mutex::default(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        });
+        let stop = CancellationToken::new();
+        let serving = axum::serve(
+            listener,
+            Router::new().fallback(forward).with_state(shared.clone()),
+        );
+        tokio::spawn(stop.clone().run_until_cancelled_owned(async { serving.await }));
+        Ok(Self {
+            address,
+            shared,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn serve(&self, edges: &[SocketAddr]) {
+        *lock(&self.shared.edges) = edges.to_vec();
+    }
+
+    pub fn forget(&self, edge: SocketAddr) {
+        lock(&self.shared.edges).retain(|address| *address != edge);
+    }
+
+    pub fn authorize(&self, token: &str) {
+        *lock(&self.shared.token) = HeaderValue::try_from(format!("Bearer {token}")).ok();
+    }
+}
+
+impl Shared {
+    fn next_edge(&self) -> Option<SocketAddr> {
+        let edges = lock(&self.edges);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        edges.get(turn % edges.len().max(1)).copied()
+    }
+}
+
+async fn forward(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
+    match pass_on(&shared, request).await {
+        Ok(response) => response,
+        Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}")).into_response(),
+    }
+}
+
+async fn pass_on(shared: &Shared, request: Request<Body>) -> anyhow::Result<Response<Body>> {
+    let edge = shared.next_edge().context("no edge is up")?;
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    parts.uri = format!("http://{edge}{path}")
+        .parse::<Uri>()
+        .context("bad path")?;
+    without_hop_by_hop(&mut parts.headers);
+    if let Some(token) = lock(&shared.token).clone()
+        && !parts.headers.contains_key(AUTHORIZATION)
+    {
+        parts.headers.insert(AUTHORIZATION, token);
+    }
+    let body = Limited::new(body, BODY_BYTES)
+        .collect()
+        .await
+        .map_err(anyhow::Error::from_boxed)?
+        .to_bytes();
+    let response = shared
+        .client
+        .request(Request::from_parts(parts, Full::new(body)))
+        .await;
+    let (mut parts, body) = response.context("the edge does not answer")?.into_parts();
+    without_hop_by_hop(&mut parts.headers);
+    // Streams through; a client that leaves ends the connection to the edge too.
+    Ok(Response::from_parts(parts, Body::new(body)))
+}
+
+fn without_hop_by_hop(headers: &mut HeaderMap) {
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
