@@ -55,7 +55,7 @@ impl Hub {
         if self.stopping.is_cancelled() {
             return queue.refuse(Error::ShuttingDown);
         }
-        let link = Arc::new(Link::open(self.next_link(), edge, queue));
+        let link = Arc::new(Link::open(self.next_number(), edge, queue));
         let older = lock(&self.table).add_link(&link);
         if let Some(older) = older {
             older.closed.cancel();
@@ -92,7 +92,7 @@ impl Hub {
                 request = inbound.next() => {
                     let Some(Ok(ConnectRequest { message: Some(message) })) = request else { return };
                     last_heard = tokio::time::Instant::now();
-                    self.on_request(link, message).await;
+                    self.on_request(link, message);
                 }
                 _ = beats.tick() => {
                     if last_heard.elapsed() > patience {
@@ -111,15 +111,15 @@ impl Hub {
         }
     }
 
-    async fn on_request(self: &Arc<Self>, link: &Arc<Link>, message: In) {
+    fn on_request(self: &Arc<Self>, link: &Arc<Link>, message: In) {
         match message {
             In::Hello(_) => {
                 tracing::warn!(edge = link.edge, "a second hello on one link");
                 link.closed.cancel();
             }
-            In::Attach(attach) => self.attach(link, attach).await,
+            In::Attach(attach) => self.attach(link, attach),
             In::Detach(detach) => self.detach(link.id, detach.attachment),
-            In::Follow(follow) => self.follow(link, follow).await,
+            In::Follow(follow) => self.follow(link, follow),
             In::Unfollow(unfollow) => {
                 if let Ok(id) = SessionId::parse(&unfollow.session_id) {
                     lock(&self.table).unfollow(link.id, &id);

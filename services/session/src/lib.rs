@@ -31,4 +31,4 @@ pub use event_log::{
 };
 pub use ownership::{SessionId, UserId};
 pub use service::{Dependencies, Service};
-pub use session::{Session, SessionUpdate};
+pub use session::{Handshake, Session, SessionUpdate};

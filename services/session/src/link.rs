@@ -23,7 +23,7 @@ const QUEUED_PAGES: usize = 128;
 const STALLED_AFTER: Duration = Duration::from_secs(15);
 /// Messages besides events that wait for an edge to read them. Beyond, it is taken for dead.
 const QUEUED_CONTROL: usize = 16 * 1024;
-/// Attaches and follows of one edge that are worked on at a time; the others wait in the edge's own stream.
+/// Attaches and follows of one edge that are worked on at a time; the others wait.
 const CONCURRENT_STARTS: usize = 128;
 
 /// Towards one edge.

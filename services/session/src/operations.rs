@@ -13,7 +13,7 @@ use everything_proto::{
 };
 
 use crate::{
-    Error, EventId, NewEntry, NewPayload, Session, SessionId, SessionUpdate, StreamName, UserId,
+    Error, EventId, Handshake, NewEntry, NewPayload, Session, SessionId, SessionUpdate, StreamName, UserId,
     connect::check_edge_id,
     routing::{Hub, trace},
 };
@@ -56,27 +56,17 @@ impl Operations {
 
     pub(crate) async fn create(&self, request: proto::CreateRequest) -> Result<Session, Error> {
         let user = UserId::parse(&request.user_id)?;
-        bounded(
-            "protocol_version",
-            request.protocol_version.len(),
-            MAX_VERSION_BYTES,
-        )?;
-        bounded(
-            "client_info_json",
-            request.client_info_json.len(),
-            MAX_CLIENT_JSON_BYTES,
-        )?;
-        bounded(
-            "client_capabilities_json",
-            request.client_capabilities_json.len(),
-            MAX_CLIENT_JSON_BYTES,
-        )?;
+        let handshake = handshake(proto::Handshake {
+            protocol_version: request.protocol_version,
+            client_info_json: request.client_info_json,
+            client_capabilities_json: request.client_capabilities_json,
+        })?;
         let session = Session {
             id: SessionId::generate()?,
             user,
-            protocol_version: request.protocol_version,
-            client_info: request.client_info_json,
-            client_capabilities: request.client_capabilities_json,
+            protocol_version: handshake.protocol_version,
+            client_info: handshake.client_info,
+            client_capabilities: handshake.client_capabilities,
             log_level: LogLevel::Unspecified,
             subscriptions: Default::default(),
             initialized: false,
@@ -116,6 +106,7 @@ impl Operations {
         let update = SessionUpdate {
             log_level,
             initialized: request.initialized,
+            handshake: request.handshake.map(handshake).transpose()?,
             subscribe: request.subscribe.into_iter().map(|uri| (uri, since)).collect(),
             unsubscribe: request.unsubscribe,
         };
@@ -266,6 +257,29 @@ impl Operations {
             .await;
         Ok(())
     }
+}
+
+fn handshake(handshake: proto::Handshake) -> Result<Handshake, Error> {
+    bounded(
+        "protocol_version",
+        handshake.protocol_version.len(),
+        MAX_VERSION_BYTES,
+    )?;
+    bounded(
+        "client_info_json",
+        handshake.client_info_json.len(),
+        MAX_CLIENT_JSON_BYTES,
+    )?;
+    bounded(
+        "client_capabilities_json",
+        handshake.client_capabilities_json.len(),
+        MAX_CLIENT_JSON_BYTES,
+    )?;
+    Ok(Handshake {
+        protocol_version: handshake.protocol_version,
+        client_info: handshake.client_info_json,
+        client_capabilities: handshake.client_capabilities_json,
+    })
 }
 
 fn names(session_id: &str, user_id: &str) -> Result<(SessionId, UserId), Error> {

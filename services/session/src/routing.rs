@@ -65,7 +65,7 @@ pub(crate) struct Hub {
     topics: Arc<Topics>,
     /// Tells this replica's attachments from those of others.
     replica: String,
-    next_link: AtomicU64,
+    next_number: AtomicU64,
 }
 
 impl Hub {
@@ -91,14 +91,14 @@ impl Hub {
             retries: Mutex::default(),
             // As random as a session id.
             replica: SessionId::generate()?.as_str().to_owned(),
-            next_link: AtomicU64::new(1),
+            next_number: AtomicU64::new(1),
         });
         tokio::spawn(dispatch(Arc::downgrade(&hub), deliveries));
         Ok(hub)
     }
 
-    pub(crate) fn next_link(&self) -> u64 {
-        self.next_link.fetch_add(1, Ordering::Relaxed)
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Announces that a stream has grown. A lost announcement delays the entry to the next one.

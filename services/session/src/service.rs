@@ -87,7 +87,7 @@ impl Service {
             .max_decoding_message_size(max_bytes)
             .max_encoding_message_size(max_bytes);
         let served = GrpcServer::new(config.grpc)
-            .add(service)
+            .add_service(service)
             .serve(listener, readiness, shutdown)
             .await;
 

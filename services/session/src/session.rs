@@ -32,6 +32,15 @@ pub struct Session {
 pub struct SessionUpdate {
     pub log_level: Option<LogLevel>,
     pub initialized: Option<bool>,
+    pub handshake: Option<Handshake>,
     pub subscribe: Vec<(String, ChangeId)>,
     pub unsubscribe: Vec<String>,
+}
+
+/// What `initialize` settled.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    pub protocol_version: String,
+    pub client_info: Bytes,
+    pub client_capabilities: Bytes,
 }

@@ -18,7 +18,7 @@ use crate::{
 
 impl Hub {
     /// Registers the attachment at once, so that a detach that follows finds it, and does the rest in a task.
-    pub(crate) async fn attach(self: &Arc<Self>, link: &Arc<Link>, attach: Attach) {
+    pub(crate) fn attach(self: &Arc<Self>, link: &Arc<Link>, attach: Attach) {
         let number = attach.attachment;
         self.detach(link.id, number);
         let (id, user) = match (
@@ -36,16 +36,15 @@ impl Hub {
             Ok(Some(event_id)) => event_id.stream.clone(),
             Ok(None) | Err(_) => StreamName::standalone(),
         };
-        let name = format!("{}.{}.{number}", self.replica, link.id);
+        // Never used twice, unlike the edge's number: the store tells holders apart by it.
+        let name = format!("{}.{}", self.replica, self.next_number());
         let attachment = Arc::new(Attachment::new(link.clone(), number, id, stream, name));
-        let Ok(permit) = link.starts.clone().acquire_owned().await else {
-            return;
-        };
         if !lock(&self.table).attach(&attachment) {
             return;
         }
         let hub = self.clone();
         self.tasks.spawn(async move {
+            let permit = attachment.link.starts.clone().acquire_owned().await;
             let outcome = hub.start_attachment(&attachment, &user, cursor).await;
             drop(permit);
             match outcome {

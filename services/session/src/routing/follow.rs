@@ -16,7 +16,7 @@ const FOLLOW_TRIES: usize = 20;
 const FOLLOW_RETRY: Duration = Duration::from_millis(500);
 
 impl Hub {
-    pub(crate) async fn follow(self: &Arc<Self>, link: &Arc<Link>, follow: Follow) {
+    pub(crate) fn follow(self: &Arc<Self>, link: &Arc<Link>, follow: Follow) {
         let (id, user) = match (
             SessionId::parse(&follow.session_id),
             UserId::parse(&follow.user_id),
@@ -24,13 +24,11 @@ impl Hub {
             (Ok(id), Ok(user)) => (id, user),
             _ => return link.send(ended(&follow.session_id)),
         };
-        let Ok(permit) = link.starts.clone().acquire_owned().await else {
-            return;
-        };
         // Noted at once, so that an unfollow that comes next takes it back.
         lock(&self.table).want(link, &id);
         let (hub, link) = (self.clone(), link.clone());
         self.tasks.spawn(async move {
+            let permit = link.starts.clone().acquire_owned().await;
             for _ in 0..FOLLOW_TRIES {
                 match hub.start_following(&link, &id, &user, &follow.awaiting).await {
                     Ok(()) => break,

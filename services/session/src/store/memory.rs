@@ -167,6 +167,11 @@ impl Store for MemoryStore {
         if let Some(initialized) = update.initialized {
             session.initialized = initialized;
         }
+        if let Some(handshake) = update.handshake.clone() {
+            session.protocol_version = handshake.protocol_version;
+            session.client_info = handshake.client_info;
+            session.client_capabilities = handshake.client_capabilities;
+        }
         Ok(session.clone())
     }
 

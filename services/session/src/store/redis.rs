@@ -168,23 +168,27 @@ impl Store for RedisStore {
     }
 
     async fn update(&self, id: &SessionId, user: &UserId, update: &SessionUpdate) -> Result<Session, Error> {
-        let mut invocation = self.owned(&self.scripts.update, id, user);
+        let mut fields: Vec<(&str, Bytes)> = Vec::new();
+        if let Some(level) = update.log_level {
+            fields.push(("log_level", i32::from(level).to_string().into()));
+        }
+        if let Some(initialized) = update.initialized {
+            fields.push(("initialized", u8::from(initialized).to_string().into()));
+        }
+        if let Some(handshake) = update.handshake.clone() {
+            fields.push(("protocol_version", handshake.protocol_version.into()));
+            fields.push(("client_info", handshake.client_info));
+            fields.push(("client_capabilities", handshake.client_capabilities));
+        }
         let limit = self.settings.max_subscriptions;
+        let mut invocation = self.owned(&self.scripts.update, id, user);
         invocation
-            .arg(
-                update
-                    .log_level
-                    .map(|level| i32::from(level).to_string())
-                    .unwrap_or_default(),
-            )
-            .arg(
-                update
-                    .initialized
-                    .map(|initialized| u8::from(initialized).to_string())
-                    .unwrap_or_default(),
-            )
             .arg(limit)
+            .arg(fields.len())
             .arg(update.subscribe.len());
+        for (field, value) in &fields {
+            invocation.arg(field).arg(value.as_ref());
+        }
         for (uri, since) in &update.subscribe {
             invocation.arg(uri).arg(since.to_string());
         }
