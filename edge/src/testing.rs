@@ -202,8 +202,8 @@ fn serve_auth(script: Script, stop: CancellationToken) -> Replicas {
         drain_ms: 1,
         ..GrpcLimits::default()
     })
-    .add(AuthServiceServer::new(script.clone()))
-    .add(FakeUpstreamServiceServer::new(script));
+    .add_service(AuthServiceServer::new(script.clone()))
+    .add_service(FakeUpstreamServiceServer::new(script));
     tokio::spawn(server.serve(listener, always_ready(), stop));
     replicas
 }

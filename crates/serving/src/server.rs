@@ -60,7 +60,7 @@ impl GrpcServer {
     }
 
     /// Adds a generated `…Server`. Set its message size limits from [`GrpcLimits`] before.
-    pub fn add<S>(mut self, service: S) -> Self
+    pub fn add_service<S>(mut self, service: S) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
             + NamedService

@@ -83,7 +83,9 @@ pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, E
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer(service_name))
             // The exporter's own gRPC traffic must not be traced: it would feed itself.
-            .with_filter(EnvFilter::new("info,h2=off,hyper=off,tonic=off,tower=off,opentelemetry=off"))
+            .with_filter(EnvFilter::new(
+                "info,h2=off,hyper=off,tonic=off,tower=off,opentelemetry=off",
+            ))
     });
     tracing_subscriber::registry().with(logs).with(spans).try_init()?;
     Ok(Guard { provider })

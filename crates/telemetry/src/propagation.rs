@@ -74,9 +74,16 @@ pub fn link(span: &Span, remote: &TraceParent) {
 /// Reads the context from HTTP headers.
 pub fn from_headers(headers: &http::HeaderMap) -> TraceParent {
     let text = |name: &str| {
-        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
     };
-    TraceParent { traceparent: text("traceparent"), tracestate: text("tracestate") }
+    TraceParent {
+        traceparent: text("traceparent"),
+        tracestate: text("tracestate"),
+    }
 }
 
 /// Writes the context into HTTP headers (gRPC metadata travels as such).

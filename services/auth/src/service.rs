@@ -84,7 +84,7 @@ impl Service {
         let fake = FakeUpstreamServiceServer::new(FakeUpstreamGrpc(self.fake))
             .max_decoding_message_size(limits.max_message_bytes)
             .max_encoding_message_size(limits.max_message_bytes);
-        let server = GrpcServer::new(limits).add(auth).add(fake);
+        let server = GrpcServer::new(limits).add_service(auth).add_service(fake);
         Ok(server.serve(listener, self.readiness, shutdown).await?)
     }
 }

@@ -82,7 +82,7 @@ impl Service {
         let _end_changes = changes_end.clone().drop_guard();
         tokio::spawn(changes::run(feed, config.periods(), changes_end));
         GrpcServer::new(limits)
-            .add(server)
+            .add_service(server)
             .serve(listener, readiness, shutdown)
             .await
     }

@@ -61,7 +61,7 @@ impl Service {
             .max_decoding_message_size(self.limits.max_message_bytes)
             .max_encoding_message_size(self.limits.max_message_bytes);
         Ok(GrpcServer::new(self.limits)
-            .add(server)
+            .add_service(server)
             .serve(listener, readiness, shutdown)
             .await?)
     }
