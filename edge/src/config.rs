@@ -275,6 +275,15 @@ impl EdgeConfig {
 }
 
 impl Settings {
+    /// The same settings on the port that the listener got, for PORT=0.
+    pub fn listening_on(mut self, port: u16) -> Self {
+        if self.port == 0 && self.base.text == "http://localhost:0" {
+            self.base.text = format!("http://localhost:{port}");
+        }
+        self.port = port;
+        self
+    }
+
     /// `HOST:PORT`, for binding.
     pub fn listen_address(&self) -> String {
         match self.host.parse::<IpAddr>() {

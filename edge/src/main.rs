@@ -51,6 +51,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let listener = tokio::net::TcpListener::bind(&address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
+    let settings = settings.listening_on(listener.local_addr()?.port());
     let connect = |service, replicas| {
         Upstream::connect(service, replicas, UpstreamSettings::default(), shutdown.clone())
     };

@@ -11,7 +11,10 @@ use crate::{
 };
 
 fn hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(token.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[tokio::test]
@@ -20,7 +23,9 @@ async fn a_good_token_names_its_user_and_is_checked_for_this_resource() {
     let answer = edge.mcp(ALICE).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, "alice mcp:tools 2"));
     let asked = edge.auth.introspect.last();
-    let Some(Caller::ResourceServer(server)) = asked.caller else { panic!("{:?}", asked.caller) };
+    let Some(Caller::ResourceServer(server)) = asked.caller else {
+        panic!("{:?}", asked.caller)
+    };
     assert_eq!(server.resource, "http://localhost:3232/mcp");
     assert_eq!(asked.address.unwrap().ip, "127.0.0.1");
 }
@@ -36,7 +41,10 @@ async fn without_a_token_the_challenge_says_where_to_get_one() {
          scope=\"mcp:tools mcp:resources\""
     );
     let body = answer.json();
-    assert_eq!((&body["jsonrpc"], &body["id"]), (&"2.0".into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&body["jsonrpc"], &body["id"]),
+        (&"2.0".into(), &serde_json::Value::Null)
+    );
     assert_eq!(body["error"]["code"], -32600);
     assert_eq!(edge.auth.introspect.count(), 0);
 }
@@ -47,7 +55,10 @@ async fn legacy_clients_are_pointed_to_the_metadata_of_their_endpoint() {
     for request in [Request::get("/sse"), Request::post("/message?sessionId=x")] {
         let answer = edge.send(request, Body::empty()).await;
         let challenge = answer.header("www-authenticate");
-        assert!(challenge.contains("/.well-known/oauth-protected-resource/sse\""), "{challenge}");
+        assert!(
+            challenge.contains("/.well-known/oauth-protected-resource/sse\""),
+            "{challenge}"
+        );
     }
 }
 
@@ -66,7 +77,10 @@ async fn a_bad_token_is_invalid_token_whatever_is_wrong_with_it() {
         let answer = edge.mcp(token).await;
         assert_eq!(answer.status, 401, "{token}");
         let challenge = answer.header("www-authenticate");
-        assert!(challenge.starts_with("Bearer error=\"invalid_token\", error_description="), "{challenge}");
+        assert!(
+            challenge.starts_with("Bearer error=\"invalid_token\", error_description="),
+            "{challenge}"
+        );
         assert!(challenge.contains("resource_metadata="), "{challenge}");
         bodies.push(answer.text);
     }
@@ -78,14 +92,22 @@ async fn tokens_in_wrong_places_are_refused_unread() {
     let edge = Harness::new().await;
     let bearer = format!("Bearer {ALICE}");
     for uri in ["/mcp?access_token=alices-token", "/mcp?a=b&access%5Ftoken=x"] {
-        let answer = edge.send(Request::post(uri).header("authorization", &bearer), "{}").await;
+        let answer = edge
+            .send(Request::post(uri).header("authorization", &bearer), "{}")
+            .await;
         assert_eq!(answer.status, 400, "{uri}");
         assert!(!answer.text.contains(ALICE));
     }
-    let two = Request::post("/mcp").header("authorization", &bearer).header("authorization", &bearer);
+    let two = Request::post("/mcp")
+        .header("authorization", &bearer)
+        .header("authorization", &bearer);
     let answer = edge.send(two, "{}").await;
     assert_eq!(answer.status, 400);
-    assert!(answer.header("www-authenticate").contains("error=\"invalid_request\""));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .contains("error=\"invalid_request\"")
+    );
     let basic = Request::post("/mcp").header("authorization", "Basic YTpi");
     assert_eq!(edge.send(basic, "{}").await.status, 401);
     assert_eq!(edge.auth.introspect.count(), 0);
@@ -121,7 +143,10 @@ async fn a_revoked_token_is_forgotten_at_once() {
     let edge = Harness::new().await;
     edge.caching().await;
     edge.auth.knows("other", "alice");
-    assert_eq!((edge.mcp(ALICE).await.status, edge.mcp("other").await.status), (200, 200));
+    assert_eq!(
+        (edge.mcp(ALICE).await.status, edge.mcp("other").await.status),
+        (200, 200)
+    );
     edge.auth.forgets(ALICE);
     assert_eq!(edge.mcp(ALICE).await.status, 200, "still remembered");
     edge.auth.tell(Event::RevokedTokenSha256(hash(ALICE)));
@@ -183,7 +208,10 @@ async fn nothing_is_remembered_while_revocations_cannot_be_heard() {
 
 #[tokio::test]
 async fn a_remembered_token_still_expires() {
-    let config = EdgeConfig { token_cache_secs: "0.05".to_owned(), ..EdgeConfig::default() };
+    let config = EdgeConfig {
+        token_cache_secs: "0.05".to_owned(),
+        ..EdgeConfig::default()
+    };
     let edge = Harness::with(config).await;
     edge.caching().await;
     assert_eq!(edge.mcp(ALICE).await.status, 200);
@@ -195,7 +223,13 @@ async fn a_remembered_token_still_expires() {
 async fn without_the_auth_service_answers_are_503_and_name_no_internals() {
     let edge = Harness::new().await;
     edge.auth_stop.cancel();
-    eventually("auth is gone", || edge.state.dependencies.report().any(|d| d.name == "auth" && !d.ready)).await;
+    eventually("auth is gone", || {
+        edge.state
+            .dependencies
+            .report()
+            .any(|d| d.name == "auth" && !d.ready)
+    })
+    .await;
     let answer = edge.mcp(ALICE).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     assert_eq!(answer.json()["error"]["code"], -32603);
@@ -208,13 +242,22 @@ async fn without_the_auth_service_answers_are_503_and_name_no_internals() {
 
 #[tokio::test]
 async fn with_auth_disabled_everybody_is_anonymous() {
-    let config = EdgeConfig { auth_mode: "disabled".to_owned(), ..EdgeConfig::default() };
+    let config = EdgeConfig {
+        auth_mode: "disabled".to_owned(),
+        ..EdgeConfig::default()
+    };
     let edge = Harness::with(config).await;
     for authorization in ["", "Bearer whatever"] {
-        let answer = edge.send(Request::post("/mcp").header("authorization", authorization), "{}").await;
+        let answer = edge
+            .send(Request::post("/mcp").header("authorization", authorization), "{}")
+            .await;
         assert_eq!((answer.status, answer.text.as_str()), (200, "anonymous  2"));
     }
-    for path in ["/authorize", "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"] {
+    for path in [
+        "/authorize",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-authorization-server",
+    ] {
         assert_eq!(edge.get(path).await.status, 404, "{path}");
     }
     assert_eq!(edge.form("/token", "").await.status, 404);
@@ -235,12 +278,17 @@ async fn a_token_bound_to_a_key_needs_a_proof_each_time() {
     edge.auth.says("bound", bound);
     assert_eq!(edge.mcp("bound").await.status, 401, "as a bearer token");
     for expected in [2, 3] {
-        let request = Request::post("/mcp?x=1").header("authorization", "DPoP bound").header("dpop", "proof");
+        let request = Request::post("/mcp?x=1")
+            .header("authorization", "DPoP bound")
+            .header("dpop", "proof");
         assert_eq!(edge.send(request, "{}").await.status, 200);
         assert_eq!(edge.auth.introspect.count(), expected);
     }
     let proof = edge.auth.introspect.last().dpop.unwrap();
-    assert_eq!((proof.http_method.as_str(), proof.http_uri.as_str()), ("POST", "http://localhost:3232/mcp"));
+    assert_eq!(
+        (proof.http_method.as_str(), proof.http_uri.as_str()),
+        ("POST", "http://localhost:3232/mcp")
+    );
     let refused = IntrospectResponse {
         error: Some(OAuthError {
             error: "use_dpop_nonce".to_owned(),
@@ -250,8 +298,14 @@ async fn a_token_bound_to_a_key_needs_a_proof_each_time() {
         ..IntrospectResponse::default()
     };
     edge.auth.says("bound", refused);
-    let request = Request::post("/mcp").header("authorization", "DPoP bound").header("dpop", "proof");
+    let request = Request::post("/mcp")
+        .header("authorization", "DPoP bound")
+        .header("dpop", "proof");
     let answer = edge.send(request, "{}").await;
     assert_eq!((answer.status, answer.header("dpop-nonce")), (401, "n"));
-    assert!(answer.header("www-authenticate").starts_with("DPoP error=\"use_dpop_nonce\""));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .starts_with("DPoP error=\"use_dpop_nonce\"")
+    );
 }

@@ -118,3 +118,24 @@ fn a_base_uri_is_an_origin() {
         );
     }
 }
+
+#[test]
+fn a_port_of_the_systems_choice_is_part_of_the_default_base_uri() {
+    let config = EdgeConfig {
+        port: "0".to_owned(),
+        ..EdgeConfig::default()
+    };
+    let settings = config.check().unwrap().listening_on(4000);
+    assert_eq!(
+        (settings.base.as_str(), settings.listen_address().as_str()),
+        ("http://localhost:4000", "127.0.0.1:4000")
+    );
+    let config = EdgeConfig {
+        base_uri: Some("https://mcp.example.com".to_owned()),
+        ..config
+    };
+    assert_eq!(
+        config.check().unwrap().listening_on(4000).base.as_str(),
+        "https://mcp.example.com"
+    );
+}

@@ -15,7 +15,7 @@ use http::{
 
 use crate::State;
 
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // For browsers that do not know frame-ancestors.
     (X_FRAME_OPTIONS, "DENY"),
@@ -26,13 +26,10 @@ const HEADERS: [(HeaderName, &str); 6] = [
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     ),
+    // No Cross-Origin-Opener-Policy: browser clients open the login in a window of their own and hear back from it.
     (
         HeaderName::from_static("permissions-policy"),
         "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
-    ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
     ),
 ];
 

@@ -1,4 +1,7 @@
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use axum::body::Body;
 use http::{Request, header::HOST};
@@ -11,7 +14,9 @@ use crate::{
 
 /// Status of `POST /mcp` with these `Host` and `Origin`.
 async fn status(edge: &Harness, host: &str, origin: Option<&str>) -> u16 {
-    let mut request = Request::post("/mcp").header(HOST, host).header("authorization", format!("Bearer {ALICE}"));
+    let mut request = Request::post("/mcp")
+        .header(HOST, host)
+        .header("authorization", format!("Bearer {ALICE}"));
     if let Some(origin) = origin {
         request = request.header("origin", origin);
     }
@@ -52,24 +57,46 @@ async fn foreign_hosts_and_origins_are_refused() {
 #[tokio::test]
 async fn a_refusal_on_an_mcp_path_is_a_json_rpc_error() {
     let edge = Harness::new().await;
-    let answer = edge.send(Request::post("/mcp").header(HOST, "evil.example.com"), "{}").await;
+    let answer = edge
+        .send(Request::post("/mcp").header(HOST, "evil.example.com"), "{}")
+        .await;
     assert_eq!(answer.json()["error"]["code"], -32600);
     assert_eq!(answer.header("access-control-allow-origin"), "");
     // On the others, in their own words.
-    let answer = edge.send(Request::post("/token").header(HOST, "evil.example.com"), "").await;
+    let answer = edge
+        .send(Request::post("/token").header(HOST, "evil.example.com"), "")
+        .await;
     assert_eq!(answer.json()["error"], "access_denied");
-    let answer = edge.send(Request::get("/").header(HOST, "evil.example.com"), "").await;
-    assert!(answer.text.contains("<h1>This request was refused</h1>"), "{}", answer.text);
+    let answer = edge
+        .send(Request::get("/").header(HOST, "evil.example.com"), "")
+        .await;
+    assert!(
+        answer.text.contains("<h1>This request was refused</h1>"),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]
 async fn a_request_needs_one_host() {
     let edge = Harness::new().await;
-    let two = Request::get("/").header(HOST, "localhost").header(HOST, "localhost");
+    let two = Request::get("/")
+        .header(HOST, "localhost")
+        .header(HOST, "localhost");
     assert_eq!(edge.send(two, Body::empty()).await.status, 400);
     // HTTP/2 has `:authority` instead; a Host beside it must be the same.
-    assert_eq!(edge.send(Request::get("http://localhost:3232/"), Body::empty()).await.status, 200);
-    assert_eq!(edge.send(Request::get("http://evil.example.com/"), Body::empty()).await.status, 403);
+    assert_eq!(
+        edge.send(Request::get("http://localhost:3232/"), Body::empty())
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        edge.send(Request::get("http://evil.example.com/"), Body::empty())
+            .await
+            .status,
+        403
+    );
     let both = Request::get("http://localhost:3232/").header(HOST, "evil.example.com");
     assert_eq!(edge.send(both, Body::empty()).await.status, 400);
 }
@@ -77,8 +104,16 @@ async fn a_request_needs_one_host() {
 #[tokio::test]
 async fn probes_need_no_name() {
     let edge = Harness::new().await;
-    let answer = edge.send(Request::get("/livez").header(HOST, "10.1.2.3:3232"), Body::empty()).await;
-    assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("ok")));
+    let answer = edge
+        .send(
+            Request::get("/livez").header(HOST, "10.1.2.3:3232"),
+            Body::empty(),
+        )
+        .await;
+    assert_eq!(
+        (answer.status, answer.json()["status"].as_str()),
+        (200, Some("ok"))
+    );
 }
 
 #[tokio::test]
@@ -87,10 +122,16 @@ async fn browser_clients_may_read_what_they_need() {
     let preflight = Request::options("/mcp")
         .header("origin", "http://localhost:6274")
         .header("access-control-request-method", "DELETE")
-        .header("access-control-request-headers", "authorization,content-type,mcp-session-id,mcp-param-x");
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type,mcp-session-id,mcp-param-x",
+        );
     let answer = edge.send(preflight, Body::empty()).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:6274");
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        "http://localhost:6274"
+    );
     assert!(answer.header("access-control-allow-methods").contains("DELETE"));
     assert_eq!(
         answer.header("access-control-allow-headers"),
@@ -99,14 +140,34 @@ async fn browser_clients_may_read_what_they_need() {
     assert_eq!(answer.header("access-control-allow-credentials"), "");
 
     // The answer to a request without a token must be readable as well: the login begins with it.
-    let answer = edge.send(Request::post("/mcp").header("origin", "http://localhost:6274"), "{}").await;
+    let answer = edge
+        .send(
+            Request::post("/mcp").header("origin", "http://localhost:6274"),
+            "{}",
+        )
+        .await;
     assert_eq!(answer.status, 401);
-    assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:6274");
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        "http://localhost:6274"
+    );
     let exposed = answer.header("access-control-expose-headers");
-    for name in ["mcp-session-id", "www-authenticate", "retry-after", "mcp-protocol-version", "dpop-nonce"] {
+    for name in [
+        "mcp-session-id",
+        "www-authenticate",
+        "retry-after",
+        "mcp-protocol-version",
+        "dpop-nonce",
+    ] {
         assert!(exposed.contains(name), "{name} in {exposed}");
     }
-    assert!(answer.headers.get_all("vary").iter().any(|vary| vary.to_str().unwrap().contains("origin")));
+    assert!(
+        answer
+            .headers
+            .get_all("vary")
+            .iter()
+            .any(|vary| vary.to_str().unwrap().contains("origin"))
+    );
 }
 
 #[tokio::test]
@@ -116,22 +177,45 @@ async fn foreign_preflights_are_refused() {
         .header("origin", "https://evil.example.com")
         .header("access-control-request-method", "POST");
     let answer = edge.send(preflight, Body::empty()).await;
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (403, ""));
+    assert_eq!(
+        (answer.status, answer.header("access-control-allow-origin")),
+        (403, "")
+    );
 }
 
 #[tokio::test]
 async fn every_response_carries_the_security_headers() {
-    let config = EdgeConfig { base_uri: Some("https://mcp.example.com".to_owned()), ..EdgeConfig::default() };
-    for (edge, hsts) in [(Harness::new().await, ""), (Harness::with(config).await, "max-age=63072000")] {
-        for path in ["/", "/livez", "/mcp", "/nothing", "/authorize", "/token", "/assets/none"] {
+    let config = EdgeConfig {
+        base_uri: Some("https://mcp.example.com".to_owned()),
+        ..EdgeConfig::default()
+    };
+    for (edge, hsts) in [
+        (Harness::new().await, ""),
+        (Harness::with(config).await, "max-age=63072000"),
+    ] {
+        for path in [
+            "/",
+            "/livez",
+            "/mcp",
+            "/nothing",
+            "/authorize",
+            "/token",
+            "/assets/none",
+        ] {
             let answer = edge.get(path).await;
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
             assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
             assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
             let policy = answer.header("content-security-policy");
-            assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}");
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+                "{path}"
+            );
             assert!(!policy.contains("unsafe"), "{path}");
-            assert!(answer.header("permissions-policy").contains("camera=()"), "{path}");
+            assert!(
+                answer.header("permissions-policy").contains("camera=()"),
+                "{path}"
+            );
             assert_eq!(answer.header("strict-transport-security"), hsts, "{path}");
             assert_eq!(answer.header("x-request-id").len(), 32, "{path}");
         }
@@ -140,11 +224,17 @@ async fn every_response_carries_the_security_headers() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_413_in_the_words_of_its_path() {
-    let config = EdgeConfig { max_body_bytes: "100000".to_owned(), ..EdgeConfig::default() };
+    let config = EdgeConfig {
+        max_body_bytes: "100000".to_owned(),
+        ..EdgeConfig::default()
+    };
     let edge = Harness::with(config).await;
     let bearer = format!("Bearer {ALICE}");
     let post = |length: usize| {
-        edge.send(Request::post("/mcp").header("authorization", &bearer), "x".repeat(length))
+        edge.send(
+            Request::post("/mcp").header("authorization", &bearer),
+            "x".repeat(length),
+        )
     };
     assert_eq!(post(100_000).await.text, "alice mcp:tools 100000");
     let answer = post(100_001).await;
@@ -157,11 +247,17 @@ async fn a_body_over_the_limit_is_413_in_the_words_of_its_path() {
         Body::from_stream(futures::stream::iter(pieces))
     };
     let request = || Request::post("/mcp").header("authorization", &bearer);
-    assert_eq!(edge.send(request(), pieces(10)).await.text, "alice mcp:tools 100000");
+    assert_eq!(
+        edge.send(request(), pieces(10)).await.text,
+        "alice mcp:tools 100000"
+    );
     assert_eq!(edge.send(request(), pieces(11)).await.status, 413);
 
     let answer = edge.form("/token", &"a".repeat(64 * 1024 + 1)).await;
-    assert_eq!((answer.status, answer.json()["error"].as_str()), (413, Some("invalid_request")));
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (413, Some("invalid_request"))
+    );
 }
 
 #[tokio::test]
@@ -170,7 +266,10 @@ async fn a_body_that_breaks_off_is_400() {
     let broken = futures::stream::iter([Ok("{"), Err(std::io::Error::other("gone"))]);
     let request = Request::post("/mcp").header("authorization", format!("Bearer {ALICE}"));
     let answer = edge.send(request, Body::from_stream(broken)).await;
-    assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (400, Some(-32600)));
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].as_i64()),
+        (400, Some(-32600))
+    );
 }
 
 #[tokio::test]
@@ -183,7 +282,10 @@ async fn a_body_that_does_not_come_is_408() {
     let edge = Harness::with(config).await;
     let never = Body::from_stream(futures::stream::pending::<Result<&str, std::io::Error>>());
     let answer = edge.send(Request::post("/mcp"), never).await;
-    assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (408, Some(-32600)));
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].as_i64()),
+        (408, Some(-32600))
+    );
 }
 
 #[tokio::test]
@@ -191,14 +293,20 @@ async fn a_panic_is_an_internal_error_and_nothing_else_notices() {
     let edge = Harness::new().await;
     let request = Request::get("/sse").header("authorization", format!("Bearer {ALICE}"));
     let answer = edge.send(request, Body::empty()).await;
-    assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (500, Some(-32603)));
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].as_i64()),
+        (500, Some(-32603))
+    );
     assert!(!answer.text.contains("a bug"));
     assert_eq!(edge.mcp(ALICE).await.status, 200);
 }
 
 #[tokio::test]
 async fn too_many_requests_at_once_are_turned_away() {
-    let config = EdgeConfig { max_requests: "1".to_owned(), ..EdgeConfig::default() };
+    let config = EdgeConfig {
+        max_requests: "1".to_owned(),
+        ..EdgeConfig::default()
+    };
     let edge = Harness::with(config).await;
     let permit = edge.state.requests.clone().try_acquire_owned().unwrap();
     let answer = edge.mcp(ALICE).await;
@@ -212,7 +320,10 @@ async fn too_many_requests_at_once_are_turned_away() {
 
 #[tokio::test]
 async fn forwarded_addresses_are_believed_from_trusted_proxies_only() {
-    let config = EdgeConfig { trusted_proxies: "10.0.0.0/8".to_owned(), ..EdgeConfig::default() };
+    let config = EdgeConfig {
+        trusted_proxies: "10.0.0.0/8".to_owned(),
+        ..EdgeConfig::default()
+    };
     let edge = Harness::with(config).await;
     for (peer, expected) in [("9.9.9.9:1", "9.9.9.9"), ("10.1.1.1:1", "1.2.3.4")] {
         let request = Request::post("/token")
@@ -231,11 +342,78 @@ async fn unknown_paths_and_methods_are_answered_in_the_words_of_their_path() {
     let answer = edge.get("/nothing").await;
     assert_eq!(answer.status, 404);
     assert!(answer.header("content-type").starts_with("text/html"));
-    assert_eq!(edge.get("/.well-known/nothing").await.json()["error"], "invalid_request");
+    assert_eq!(
+        edge.get("/.well-known/nothing").await.json()["error"],
+        "invalid_request"
+    );
     let request = Request::put("/mcp").header("authorization", format!("Bearer {ALICE}"));
     let answer = edge.send(request, Body::empty()).await;
-    assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (405, Some(-32600)));
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].as_i64()),
+        (405, Some(-32600))
+    );
     assert!(answer.header("allow").contains("POST"), "{:?}", answer.headers);
     let answer = edge.get("/token").await;
-    assert_eq!((answer.status, answer.json()["error"].as_str()), (405, Some("invalid_request")));
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (405, Some("invalid_request"))
+    );
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_and_no_secret_is_in_it() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // This test's own thread, on which all its tasks run.
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let edge = Harness::new().await;
+    let request = Request::post("/mcp?code=secret-code").header("authorization", "Bearer secret-token");
+    edge.send(
+        request.header("cookie", "everything_login=secret-cookie"),
+        "secret-body",
+    )
+    .await;
+    edge.form(
+        "/token?x=secret-query",
+        "code=secret-code&client_secret=secret-secret",
+    )
+    .await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("INFO") && line.contains("request "))
+        .collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    for part in [
+        "method=POST",
+        "path=\"/mcp\"",
+        "status=401",
+        "duration_ms=",
+        "bytes=",
+        "complete=true",
+    ] {
+        assert!(lines[0].contains(part), "{part} in {}", lines[0]);
+    }
+    let leak = text.lines().find(|line| line.contains("secret"));
+    assert_eq!(leak, None, "not at debug level either");
 }

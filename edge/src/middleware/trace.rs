@@ -64,6 +64,7 @@ pub async fn trace(request: Request, next: Next) -> Response {
     }
     let summary = Summary {
         span,
+        request_id,
         method,
         path,
         status: status.as_u16(),
@@ -78,6 +79,7 @@ pub async fn trace(request: Request, next: Next) -> Response {
 /// Becomes the log line when the response has ended, whichever way.
 struct Summary {
     span: Span,
+    request_id: String,
     method: http::Method,
     path: String,
     status: u16,
@@ -96,6 +98,7 @@ struct Observed {
 impl Drop for Summary {
     fn drop(&mut self) {
         let Self {
+            request_id,
             method,
             path,
             status,
@@ -104,13 +107,25 @@ impl Drop for Summary {
             ..
         } = self;
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.span.in_scope(|| {
-            if self.quiet {
-                tracing::debug!(%method, path, status, duration_ms, bytes, complete, "request");
-            } else {
-                tracing::info!(%method, path, status, duration_ms, bytes, complete, "request");
-            }
-        });
+        if self.quiet {
+            tracing::debug!(parent: None, %method, path, status, duration_ms, bytes, complete, request_id, "request");
+            return;
+        }
+        // Without the span as its parent, whose attributes would say it all again; the trace is named instead.
+        let context = propagation::of(&self.span);
+        let trace_id = context.traceparent.split('-').nth(1);
+        tracing::info!(
+            parent: None,
+            %method,
+            path,
+            status,
+            duration_ms,
+            bytes,
+            complete,
+            request_id,
+            trace_id,
+            "request"
+        );
     }
 }
 
