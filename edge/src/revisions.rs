@@ -143,20 +143,6 @@ pub trait Revision: Send + Sync + 'static {
     /// As in `protocolVersion` and the `MCP-Protocol-Version` header.
     fn version(&self) -> &'static str;
 
-    /// Whether a POST may hold a JSON-RPC batch. Only 2025-03-26 has them; elsewhere a batch is an invalid request.
-    fn accepts_batches(&self) -> bool;
-
-    /// Whether clients say `MCP-Protocol-Version` on every request after `initialize` (2025-06-18 and later).
-    ///
-    /// Absent: the session's own revision counts, as the specification allows where the version can be told otherwise
-    /// ("Protocol Version Header"). A version other than the session's, or an unknown one: 400. Where this is false the
-    /// header means nothing and is passed over.
-    fn requires_version_header(&self) -> bool;
-
-    /// Whether a stream begins with an event that has an id and empty data (SEP-1699, 2025-11-25). Older clients would
-    /// take empty data for a message and fail to parse it.
-    fn primes_streams(&self) -> bool;
-
     /// Reads a request. An unknown method is -32601; a parameter that is missing or of the wrong type is -32602 and named.
     fn request(
         &self,
@@ -164,16 +150,9 @@ pub trait Revision: Send + Sync + 'static {
         params: Option<&RawValue>,
     ) -> Result<(ClientRequest, RequestMeta), RpcError>;
 
-    /// Reads a notification. An error is for the log only: notifications are not answered.
-    fn notification(&self, method: &str, params: Option<&RawValue>) -> Result<ClientNotification, RpcError>;
-
     /// What the client may be asked, from the `capabilities` that it declared.
     fn client_capabilities(&self, declared: &RawValue) -> ClientCapabilities;
 
-    /// The result of `initialize`.
-    fn initialize_result(&self, server: &DescribeResponse) -> Bytes;
-    /// The result of requests that have nothing to say.
-    fn empty_result(&self) -> Bytes;
     fn tools(&self, list: &ListToolsResponse) -> Bytes;
     fn resources(&self, list: &ListResourcesResponse) -> Bytes;
     fn resource_templates(&self, list: &ListResourceTemplatesResponse) -> Bytes;
@@ -199,6 +178,37 @@ pub trait Revision: Send + Sync + 'static {
     /// The whole notification of a change that concerns every client alike. `None` for `ResourcesUpdated`, which goes by
     /// URI to those who subscribed: see [`Revision::resource_updated`].
     fn change(&self, change: &Change) -> Option<Bytes>;
+
+    /// The client's result of a question in the newest shape, for `CallContext.inputs_json`. Fails where it is not an
+    /// answer to what was asked; the sentence names the member at fault.
+    fn input_response(&self, request: &InputRequest, result: &RawValue) -> Result<Bytes, RpcError>;
+}
+
+/// A revision with the `initialize` handshake: 2024-11-05 to 2025-11-25.
+pub trait WithSessions: Revision {
+    /// Whether a POST may hold a JSON-RPC batch. Only 2025-03-26 has them; elsewhere a batch is an invalid request.
+    fn accepts_batches(&self) -> bool;
+
+    /// Whether clients say `MCP-Protocol-Version` on every request after `initialize` (2025-06-18 and later).
+    ///
+    /// Absent: the session's own revision counts, as the specification allows where the version can be told otherwise
+    /// ("Protocol Version Header"). A version other than the session's, or an unknown one: 400. Where this is false the
+    /// header means nothing and is passed over.
+    fn requires_version_header(&self) -> bool;
+
+    /// Whether a stream begins with an event that has an id and empty data (SEP-1699, 2025-11-25). Older clients would
+    /// take empty data for a message and fail to parse it.
+    fn primes_streams(&self) -> bool;
+
+    /// Reads a notification. An error is for the log only: notifications are not answered.
+    fn notification(&self, method: &str, params: Option<&RawValue>) -> Result<ClientNotification, RpcError>;
+
+    /// The result of `initialize`.
+    fn initialize_result(&self, server: &DescribeResponse) -> Bytes;
+
+    /// The result of requests that have nothing to say.
+    fn empty_result(&self) -> Bytes;
+
     /// A whole `notifications/cancelled` for a request that the server made.
     fn cancelled(&self, request_id: &str, reason: Option<&str>) -> Bytes;
 
@@ -211,14 +221,10 @@ pub trait Revision: Send + Sync + 'static {
         request: &InputRequest,
         declared: &ClientCapabilities,
     ) -> Result<Bytes, RpcError>;
-
-    /// The client's result of such a request in the newest shape, for `CallContext.inputs_json`. Fails where it is not an
-    /// answer to what was asked; the sentence names the member at fault.
-    fn input_response(&self, request: &InputRequest, result: &RawValue) -> Result<Bytes, RpcError>;
 }
 
 /// The revisions with sessions, oldest first.
-static WITH_SESSIONS: [&dyn Revision; 4] = [
+static WITH_SESSIONS: [&dyn WithSessions; 4] = [
     &v2024_11_05::REVISION,
     &v2025_03_26::REVISION,
     &v2025_06_18::REVISION,
@@ -226,12 +232,12 @@ static WITH_SESSIONS: [&dyn Revision; 4] = [
 ];
 
 /// Every revision served, oldest first.
-pub fn all() -> &'static [&'static dyn Revision] {
+pub fn all() -> &'static [&'static dyn WithSessions] {
     &WITH_SESSIONS
 }
 
 /// The revision of that exact name.
-pub fn by_version(version: &str) -> Option<&'static dyn Revision> {
+pub fn by_version(version: &str) -> Option<&'static dyn WithSessions> {
     all()
         .iter()
         .copied()
@@ -240,7 +246,7 @@ pub fn by_version(version: &str) -> Option<&'static dyn Revision> {
 
 /// The revision that answers `initialize`: the requested one where it is served, else the newest with sessions
 /// ("Version Negotiation"). 2024-11-05 is served on both HTTP transports.
-pub fn negotiate(requested: &str) -> &'static dyn Revision {
+pub fn negotiate(requested: &str) -> &'static dyn WithSessions {
     WITH_SESSIONS
         .iter()
         .copied()
@@ -249,11 +255,11 @@ pub fn negotiate(requested: &str) -> &'static dyn Revision {
 }
 
 /// The newest revision that has sessions. Reads an `initialize` before its revision is known.
-pub fn newest_with_sessions() -> &'static dyn Revision {
+pub fn newest_with_sessions() -> &'static dyn WithSessions {
     &v2025_11_25::REVISION
 }
 
 /// The oldest revision. Words what a client is sent before it has negotiated.
-pub fn oldest() -> &'static dyn Revision {
+pub fn oldest() -> &'static dyn WithSessions {
     &v2024_11_05::REVISION
 }

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tonic::{Code, Status};
 
 use super::{refusal::HttpRefusal, sessions::ActiveSession};
-use crate::{jsonrpc, revisions::Revision, sse::Frame};
+use crate::{jsonrpc, revisions::WithSessions, sse::Frame};
 
 /// Frames that may wait for the client. A client that falls further behind is cut off, and resumes from the log.
 const CLIENT_QUEUE: usize = 256;
@@ -44,7 +44,7 @@ pub struct Exchange {
 
 enum Kind {
     Post {
-        revision: &'static dyn Revision,
+        revision: &'static dyn WithSessions,
         stream: String,
         call: OpenCall,
         batch: bool,
@@ -75,7 +75,7 @@ impl Exchange {
     pub fn post(
         session: Arc<ActiveSession>,
         client: SessionServiceClient<GrpcChannel>,
-        revision: &'static dyn Revision,
+        revision: &'static dyn WithSessions,
         call: OpenCall,
         requests: usize,
         batch: bool,

@@ -6,7 +6,7 @@ use http::{
 };
 
 use super::refusal::HttpRefusal;
-use crate::{jsonrpc::RpcError, revisions, revisions::Revision};
+use crate::{jsonrpc::RpcError, revisions, revisions::WithSessions};
 
 pub const SESSION_ID: &str = "mcp-session-id";
 pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
@@ -76,7 +76,7 @@ pub fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&
 }
 
 /// `MCP-Protocol-Version` must be the session's, where the session's revision has the header.
-pub fn check_version(headers: &HeaderMap, revision: &'static dyn Revision) -> Result<(), HttpRefusal> {
+pub fn check_version(headers: &HeaderMap, revision: &'static dyn WithSessions) -> Result<(), HttpRefusal> {
     if !revision.requires_version_header() {
         return Ok(());
     }

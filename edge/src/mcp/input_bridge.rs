@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::Fault,
     jsonrpc::{INTERNAL_ERROR, ResponseOutcome, RpcError},
-    revisions::Revision,
+    revisions::WithSessions,
 };
 
 /// The client did not answer in time. The code that the official SDKs use for it.
@@ -40,7 +40,7 @@ pub enum Unanswered {
 pub struct InputBridge<'a> {
     pub link: &'a Link,
     pub session: &'a ActiveSession,
-    pub revision: &'static dyn Revision,
+    pub revision: &'static dyn WithSessions,
     pub exchange: &'a Exchange,
     /// How long the client, and the person behind it, may take.
     pub timeout: Duration,

@@ -28,7 +28,7 @@ use crate::{
     authentication::challenge,
     error::{Fault, json_response},
     jsonrpc::{self, Incoming, Message, Refusal, RequestId, RpcError},
-    revisions::{self, ClientRequest, RequestMeta, Revision},
+    revisions::{self, ClientRequest, RequestMeta, WithSessions},
 };
 
 pub use serve::{Job, call_description, serve};
@@ -120,7 +120,7 @@ async fn one(
     state: &State,
     principal: &Principal,
     session: Arc<ActiveSession>,
-    revision: &'static dyn Revision,
+    revision: &'static dyn WithSessions,
     message: Message,
 ) -> Result<Response, HttpRefusal> {
     let Message::Request { id, method, params } = message else {
@@ -171,7 +171,7 @@ async fn batch(
     state: &State,
     principal: &Principal,
     session: Arc<ActiveSession>,
-    revision: &'static dyn Revision,
+    revision: &'static dyn WithSessions,
     messages: Vec<Result<Message, Refusal>>,
 ) -> Result<Response, HttpRefusal> {
     let mut requests: Vec<Result<(RequestId, String, ClientRequest, RequestMeta), Bytes>> = Vec::new();

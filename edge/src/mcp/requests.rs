@@ -20,7 +20,7 @@ use crate::{
     Principal,
     error::Fault,
     jsonrpc::RpcError,
-    revisions::{ClientRequest, Complete, Reference, Revision},
+    revisions::{ClientRequest, Complete, Reference, Revision, WithSessions},
 };
 
 /// Why a request has no result.
@@ -39,7 +39,7 @@ pub enum Failure {
 pub struct Asker<'a> {
     pub session: &'a ActiveSession,
     pub principal: &'a Principal,
-    pub revision: &'static dyn Revision,
+    pub revision: &'static dyn WithSessions,
 }
 
 impl Asker<'_> {
@@ -59,12 +59,35 @@ impl Asker<'_> {
     }
 }
 
-/// Answers every request that is not a call of a feature and not `initialize`.
+/// Answers every request of a session that is not a call of a feature and not `initialize`.
 pub async fn answer(mcp: &Mcp, asker: Asker<'_>, request: ClientRequest) -> Result<Bytes, Failure> {
-    let revision = asker.revision;
-    let context = Some(asker.context());
     match request {
-        ClientRequest::Ping => Ok(revision.empty_result()),
+        ClientRequest::Ping => Ok(asker.revision.empty_result()),
+        ClientRequest::SetLogLevel { level } => set_log_level(mcp, asker, level).await,
+        ClientRequest::Unsubscribe { uri } => {
+            update(
+                mcp,
+                asker,
+                UpdateRequest {
+                    unsubscribe: vec![uri],
+                    ..UpdateRequest::default()
+                },
+            )
+            .await
+        }
+        request => list_or_complete(mcp, asker.revision, asker.context(), request).await,
+    }
+}
+
+/// Answers what the feature service answers in one go: lists and completions.
+pub async fn list_or_complete(
+    mcp: &Mcp,
+    revision: &dyn Revision,
+    context: CallContext,
+    request: ClientRequest,
+) -> Result<Bytes, Failure> {
+    let context = Some(context);
+    match request {
         ClientRequest::ListTools { cursor } => {
             let request = ListToolsRequest { context, cursor };
             let list = ask(mcp, request, |mut client, request| async move {
@@ -110,23 +133,8 @@ pub async fn answer(mcp: &Mcp, asker: Asker<'_>, request: ClientRequest) -> Resu
             in_band(revision, completed.error.as_ref())?;
             Ok(revision.completion(&completed))
         }
-        ClientRequest::SetLogLevel { level } => set_log_level(mcp, asker, level).await,
-        ClientRequest::Unsubscribe { uri } => {
-            update(
-                mcp,
-                asker,
-                UpdateRequest {
-                    unsubscribe: vec![uri],
-                    ..UpdateRequest::default()
-                },
-            )
-            .await
-        }
-        ClientRequest::Initialize(_)
-        | ClientRequest::CallTool { .. }
-        | ClientRequest::ReadResource { .. }
-        | ClientRequest::GetPrompt { .. }
-        | ClientRequest::Subscribe { .. } => Err(Failure::Fault(Fault::Internal)),
+        // Whoever reads requests knows what else there is.
+        _ => Err(Failure::Fault(Fault::Internal)),
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
     link::{FollowGuard, Link},
     session_cache::SessionCache,
 };
-use crate::{Principal, error::Fault, revisions, revisions::Revision};
+use crate::{Principal, error::Fault, revisions, revisions::WithSessions};
 
 /// How long to wait for the link to confirm that it follows a session. Without it the session is served uncached.
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ pub struct ActiveSession {
     pub session_id: Arc<str>,
     pub user_id: Arc<str>,
     /// None until a client of the 2024-11-05 transport has sent `initialize`.
-    pub revision: Option<&'static dyn Revision>,
+    pub revision: Option<&'static dyn WithSessions>,
     pub capabilities: ClientCapabilities,
     pub log_level: LogLevel,
     /// What features are told instead of the session id.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::Fault,
     jsonrpc::{self, RequestId, RpcError},
-    revisions::Revision,
+    revisions::WithSessions,
     sse::Frame,
 };
 
@@ -29,7 +29,7 @@ const ATTACH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How events are written for one client.
 pub struct Wording {
-    pub revision: &'static dyn Revision,
+    pub revision: &'static dyn WithSessions,
     /// Goes before every event id.
     pub id_prefix: String,
     /// Whether the stream begins with its cursor.

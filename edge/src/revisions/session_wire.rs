@@ -9,7 +9,7 @@ use everything_proto::{
 use serde_json::value::RawValue;
 
 use super::{
-    ClientNotification, ClientRequest, RequestMeta, Revision, ask, errors, handshake, lists, notify,
+    ClientNotification, ClientRequest, RequestMeta, Revision, WithSessions, ask, errors, handshake, lists, notify,
     requests, results,
 };
 use crate::jsonrpc::RpcError;
@@ -73,18 +73,6 @@ impl Revision for SessionRevision {
         self.version
     }
 
-    fn accepts_batches(&self) -> bool {
-        self.batches
-    }
-
-    fn requires_version_header(&self) -> bool {
-        self.version_header
-    }
-
-    fn primes_streams(&self) -> bool {
-        self.priming
-    }
-
     fn request(
         &self,
         method: &str,
@@ -93,20 +81,8 @@ impl Revision for SessionRevision {
         requests::request(&self.has, method, params)
     }
 
-    fn notification(&self, method: &str, params: Option<&RawValue>) -> Result<ClientNotification, RpcError> {
-        requests::notification(method, params)
-    }
-
     fn client_capabilities(&self, declared: &RawValue) -> ClientCapabilities {
         handshake::client_capabilities(&self.has, declared)
-    }
-
-    fn initialize_result(&self, server: &DescribeResponse) -> Bytes {
-        handshake::initialize_result(&self.has, self.version, server)
-    }
-
-    fn empty_result(&self) -> Bytes {
-        Bytes::from_static(b"{}")
     }
 
     fn tools(&self, list: &ListToolsResponse) -> Bytes {
@@ -161,6 +137,36 @@ impl Revision for SessionRevision {
         notify::change(change)
     }
 
+    fn input_response(&self, request: &InputRequest, result: &RawValue) -> Result<Bytes, RpcError> {
+        ask::response(request, result)
+    }
+}
+
+impl WithSessions for SessionRevision {
+    fn accepts_batches(&self) -> bool {
+        self.batches
+    }
+
+    fn requires_version_header(&self) -> bool {
+        self.version_header
+    }
+
+    fn primes_streams(&self) -> bool {
+        self.priming
+    }
+
+    fn notification(&self, method: &str, params: Option<&RawValue>) -> Result<ClientNotification, RpcError> {
+        requests::notification(method, params)
+    }
+
+    fn initialize_result(&self, server: &DescribeResponse) -> Bytes {
+        handshake::initialize_result(&self.has, self.version, server)
+    }
+
+    fn empty_result(&self) -> Bytes {
+        Bytes::from_static(b"{}")
+    }
+
     fn cancelled(&self, request_id: &str, reason: Option<&str>) -> Bytes {
         notify::cancelled(request_id, reason)
     }
@@ -172,9 +178,5 @@ impl Revision for SessionRevision {
         declared: &ClientCapabilities,
     ) -> Result<Bytes, RpcError> {
         ask::request(&self.has, id, request, declared)
-    }
-
-    fn input_response(&self, request: &InputRequest, result: &RawValue) -> Result<Bytes, RpcError> {
-        ask::response(request, result)
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use everything_edge::{
     jsonrpc::{self, RequestId},
-    revisions::Revision,
+    revisions::WithSessions,
 };
 use everything_proto::{
     events::v1::{BroadcastLog, Change, ListChanged, ResourcesUpdated, Stderr, change},
@@ -218,7 +218,7 @@ fn errors_have_the_code_of_their_revision() {
     }
 }
 
-fn feature_error(revision: &dyn Revision, code: i32, data: &'static str) -> jsonrpc::RpcError {
+fn feature_error(revision: &dyn WithSessions, code: i32, data: &'static str) -> jsonrpc::RpcError {
     revision.feature_error(&Error {
         code,
         message: "why".into(),

@@ -1,6 +1,6 @@
 //! How a feature's question reaches a client: exactly as its revision can put it, or not at all.
 
-use everything_edge::{jsonrpc::RpcError, revisions::Revision};
+use everything_edge::{jsonrpc::RpcError, revisions::WithSessions};
 use everything_proto::feature::v1::{ClientCapabilities, InputRequest, ListRoots, input_request::Request};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn able() -> ClientCapabilities {
     }
 }
 
-fn ask(revision: &dyn Revision, request: Request, declared: &ClientCapabilities) -> Result<Value, RpcError> {
+fn ask(revision: &dyn WithSessions, request: Request, declared: &ClientCapabilities) -> Result<Value, RpcError> {
     let request = InputRequest {
         key: "k".into(),
         request: Some(request),

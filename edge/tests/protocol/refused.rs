@@ -2,7 +2,7 @@
 
 use everything_edge::{
     jsonrpc::{INVALID_PARAMS, METHOD_NOT_FOUND},
-    revisions::{self, Revision},
+    revisions::{self, WithSessions},
 };
 use serde_json::{Value, json};
 
@@ -239,7 +239,7 @@ fn what_every_json_rpc_message_forbids_is_refused_too() {
 }
 
 #[track_caller]
-fn assert_refused(revision: &dyn Revision, method: &str, params: &Value, sentence: &str) {
+fn assert_refused(revision: &dyn WithSessions, method: &str, params: &Value, sentence: &str) {
     let error = read(revision, method, params).err().unwrap();
     assert_eq!(
         (error.code, error.message.as_str()),

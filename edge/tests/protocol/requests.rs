@@ -2,7 +2,7 @@
 
 use everything_edge::{
     jsonrpc::{INVALID_PARAMS, RpcError},
-    revisions::{self, ClientNotification, ClientRequest, Reference, RequestMeta, Revision},
+    revisions::{self, ClientNotification, ClientRequest, Reference, RequestMeta, WithSessions},
 };
 use everything_proto::feature::v1::LogLevel;
 use serde_json::{Value, json, value::to_raw_value};
@@ -10,7 +10,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use crate::schema::{self, Schema};
 
 pub fn read(
-    revision: &dyn Revision,
+    revision: &dyn WithSessions,
     method: &str,
     params: &Value,
 ) -> Result<(ClientRequest, RequestMeta), RpcError> {

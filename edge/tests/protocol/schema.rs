@@ -2,11 +2,11 @@
 
 use std::{cell::RefCell, collections::HashMap, fmt::Write as _, path::Path, rc::Rc};
 
-use everything_edge::revisions::{self, Revision};
+use everything_edge::revisions::{self, WithSessions};
 use serde_json::{Value, json};
 
 pub struct Schema {
-    pub revision: &'static dyn Revision,
+    pub revision: &'static dyn WithSessions,
     document: Value,
     /// `definitions` (draft 7) or `$defs` (2020-12).
     definitions: &'static str,
@@ -26,7 +26,7 @@ pub fn of(version: &str) -> Schema {
 }
 
 impl Schema {
-    fn of(revision: &'static dyn Revision) -> Self {
+    fn of(revision: &'static dyn WithSessions) -> Self {
         let file = format!("tests/schema/{}.schema.json", revision.version());
         let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let document: Value = serde_json::from_slice(&text).unwrap();

@@ -18,7 +18,7 @@ use crate::{
         requests::{self, Asker, Failure},
         sessions::{ActiveSession, NoSession},
     },
-    revisions::{ClientRequest, RequestMeta, Revision},
+    revisions::{ClientRequest, RequestMeta, WithSessions},
 };
 use telemetry::propagation::{self, TraceParent};
 
@@ -26,7 +26,7 @@ use telemetry::propagation::{self, TraceParent};
 pub struct Job {
     pub principal: Principal,
     pub session: Arc<ActiveSession>,
-    pub revision: &'static dyn Revision,
+    pub revision: &'static dyn WithSessions,
     pub id: RequestId,
     pub method: String,
     pub request: ClientRequest,
