@@ -1,6 +1,7 @@
 //! `everything-session`: the session service as a process of its own, over Redis.
 
-use anyhow::Context;
+use std::process::ExitCode;
+
 use clap::Parser;
 use everything_session::{
     Service,
@@ -9,22 +10,34 @@ use everything_session::{
 use redis_store::Redis;
 use serving::Listener;
 
+/// `EX_USAGE` of sysexits.h.
+const BAD_SETTINGS: u8 = 64;
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     if let Some(Command::Healthcheck) = cli.command {
-        return Ok(serving::healthcheck(&cli.listen_addr).await?);
+        serving::healthcheck(&cli.listen_addr).await?;
+        return Ok(ExitCode::SUCCESS);
     }
     let _telemetry = telemetry::init("everything-session", &cli.telemetry)?;
-    let address = cli.redis.address()?.context(
-        "REDIS_URL or REDIS_HOST must be set: a session service of its own shares its sessions through Redis",
-    )?;
-    let redis = Redis::connect(&address)?;
+    let address = match cli.redis.address() {
+        Ok(Some(address)) => address,
+        Ok(None) => {
+            tracing::error!(
+                "bad settings: replicas share sessions through redis; set REDIS_URL or REDIS_HOST"
+            );
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
+        Err(error) => {
+            tracing::error!(%error, "bad settings");
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
+    };
     let shutdown = serving::shutdown_signal()?;
+    let service = Service::build_redis(cli.config, &Redis::connect(&address)?);
     let listener = Listener::bind(&cli.listen_addr).await?;
-    tracing::info!(address = %cli.listen_addr, "session service");
-    Service::build_redis(cli.config, &redis)
-        .serve(listener, shutdown)
-        .await?;
-    Ok(())
+    tracing::info!(address = %cli.listen_addr, "serving sessions");
+    service.serve(listener, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
 }

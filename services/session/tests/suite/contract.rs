@@ -222,7 +222,10 @@ async fn unused_sessions_expire(store: Arc<dyn Store>) {
         session: unused.id.clone(),
         ..renewal
     };
-    assert_eq!(store.renew(&[gone]).await.unwrap(), [unused.id.clone()]);
+    assert_eq!(
+        store.renew(&[gone]).await.unwrap(),
+        std::slice::from_ref(&unused.id)
+    );
     assert!(matches!(
         store.get(&unused.id, &unused.user).await,
         Err(Error::SessionNotFound)
@@ -609,7 +612,7 @@ async fn changes_are_logged_once(store: Arc<dyn Store>) {
         holder: None,
         change: Some(at(7)),
     };
-    store.renew(&[renewal.clone()]).await.unwrap();
+    store.renew(std::slice::from_ref(&renewal)).await.unwrap();
     assert_eq!(store.peek(id).await.unwrap().last_change, at(13));
     store
         .renew(&[Renewal {

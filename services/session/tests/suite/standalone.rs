@@ -17,6 +17,7 @@ on_both_stores!(
     another_attachment_takes_over,
     a_returning_client_gets_what_it_missed,
     a_replaced_attachment_number_starts_anew,
+    an_edge_that_does_not_read_holds_nobody_up,
 );
 
 async fn what_came_before_the_first_attachment_is_delivered_once(stack: Stack) {
@@ -126,4 +127,19 @@ async fn a_replaced_attachment_number_starts_anew(stack: Stack) {
         })
         .await;
     assert_eq!(attachments, 1);
+}
+
+async fn an_edge_that_does_not_read_holds_nobody_up(stack: Stack) {
+    let (slow_session, session) = (stack.session(ALICE).await, stack.session(ALICE).await);
+    let (slow, mut edge) = (stack.edge(0, "slow").await, stack.edge(0, "one").await);
+    slow.attach(1, &slow_session, "").await;
+    edge.attached(1, &session, "").await;
+    let mut client = stack.client(1);
+    let large = "x".repeat(200_000);
+    for n in 0..100 {
+        append(&mut client, &slow_session, "g", vec![message(&large)]).await;
+        append(&mut client, &session, "g", vec![message(&n.to_string())]).await;
+        assert_eq!(edge.messages(1, 1).await, [n.to_string()]);
+    }
+    drop(slow);
 }
