@@ -3,16 +3,18 @@
 //! Values arrive as text and are checked together, so that all bad ones can be reported at once, by name.
 
 mod hosts;
+mod problems;
 mod proxies;
 mod upstreams;
 
-use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use clap::Args;
 use url::Url;
 
 use crate::mcp::McpSettings;
 pub use hosts::{AllowedHosts, AllowedOrigins};
+pub use problems::{BadSetting, BadSettings};
 pub use proxies::TrustedProxies;
 pub use upstreams::{UpstreamArgs, UpstreamReplicas};
 
@@ -174,18 +176,6 @@ pub struct BaseUri {
     https: bool,
 }
 
-/// A setting that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadSetting {
-    /// Its environment variable.
-    pub name: &'static str,
-    pub problem: String,
-}
-
-/// All settings that cannot be used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
-pub struct BadSettings(pub Vec<BadSetting>);
-
 impl EdgeConfig {
     /// Checks everything, and reports everything that is wrong.
     pub fn check(&self) -> Result<Settings, BadSettings> {
@@ -346,58 +336,6 @@ impl FromStr for AuthMode {
             "disabled" => Ok(Self::Disabled),
             _ => Err(()),
         }
-    }
-}
-
-impl BadSettings {
-    pub fn add(&mut self, name: &'static str, problem: impl Into<String>) {
-        self.0.push(BadSetting {
-            name,
-            problem: problem.into(),
-        });
-    }
-
-    fn take<T: FromStr>(&mut self, name: &'static str, expected: &str, text: &str) -> Option<T> {
-        let value = text.trim().parse().ok();
-        if value.is_none() {
-            self.add(name, format!("is not {expected}: {text:?}"));
-        }
-        value
-    }
-
-    /// 0 where it is bad.
-    fn positive(&mut self, name: &'static str, text: &str) -> usize {
-        match self.take(name, "a whole number", text) {
-            // A semaphore takes no more; nor does any machine.
-            Some(number) if number == 0 || number > usize::MAX >> 3 => {
-                self.add(name, "is out of range");
-                0
-            }
-            number => number.unwrap_or_default(),
-        }
-    }
-
-    fn seconds(&mut self, name: &'static str, text: &str, most: f64) -> Duration {
-        match self.take::<f64>(name, "a number of seconds", text) {
-            Some(seconds) if seconds > 0.0 && seconds <= most => Duration::from_secs_f64(seconds),
-            Some(_) => {
-                self.add(name, format!("must be above 0 and at most {most} seconds"));
-                Duration::ZERO
-            }
-            None => Duration::ZERO,
-        }
-    }
-}
-
-impl fmt::Display for BadSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, BadSetting { name, problem }) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{name} {problem}")?;
-        }
-        Ok(())
     }
 }
 
