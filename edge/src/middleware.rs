@@ -13,6 +13,7 @@ pub mod trace;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
 };
 use tower::ServiceBuilder;
@@ -55,8 +56,10 @@ pub fn around_mcp(routes: Router<State>, state: &State) -> Router<State> {
         ServiceBuilder::new()
             // Before the body: nobody but users makes the edge hold megabytes.
             .layer(from_fn_with_state(state.clone(), authenticate::require))
-            // Last: handlers get a body that is whole, bounded and on time.
-            .layer(from_fn_with_state(body::Bound::settings(state), body::read)),
+            // Then the body: handlers get one that is whole, bounded and on time.
+            .layer(from_fn_with_state(body::Bound::settings(state), body::read))
+            // Handlers take it as it is: axum would refuse what is over 2 MB, whatever MAX_BODY_BYTES says.
+            .layer(DefaultBodyLimit::disable()),
     )
 }
 

@@ -6,6 +6,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use http::{HeaderValue, header::ALLOW};
 
 use crate::{
     AuthMode, State,
@@ -51,8 +52,14 @@ pub(crate) fn assemble(state: State, mcp_routes: Router<State>) -> Router {
 
 fn mcp_routes() -> Router<State> {
     Router::new()
-        .route("/mcp", post(mcp::post).get(mcp::get).delete(mcp::delete))
-        .route("/sse", get(mcp::legacy_sse))
+        .route(
+            "/mcp",
+            post(mcp::post)
+                .get(mcp::get)
+                .delete(mcp::delete)
+                .head(|| no_head("GET, POST, DELETE")),
+        )
+        .route("/sse", get(mcp::legacy_sse).head(|| no_head("GET")))
         .route("/message", post(mcp::legacy_message))
 }
 
@@ -129,6 +136,15 @@ fn health_routes() -> Router<State> {
 
 async fn not_found(request: Request) -> Response {
     Fault::NotFound.on(Face::of(request.uri().path()))
+}
+
+/// Streams have no HEAD: axum would have GET answer it, which opens the stream, and on `/sse` a session.
+async fn no_head(allowed: &'static str) -> Response {
+    let mut response = Fault::MethodNotAllowed.on(Face::Mcp);
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 async fn method_not_allowed(request: Request) -> Response {

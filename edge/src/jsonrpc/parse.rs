@@ -220,6 +220,12 @@ fn owned(text: &str) -> Result<Box<RawValue>, RpcError> {
 
 fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| {
+        // Invisible in most editors, and forbidden (RFC 8259 section 8.1).
+        if text.starts_with('\u{feff}') {
+            return refuse(RpcError::parse_error(format!(
+                "{NOT_JSON}: begins with a byte order mark"
+            )));
+        }
         refuse(RpcError::parse_error(format!(
             "{NOT_JSON}: line {} column {}",
             error.line(),

@@ -27,7 +27,8 @@ struct Refused {
 
 /// A stack without login, and a session on each revision, in this process and in memory.
 pub struct Bench {
-    pub stack: Stack,
+    /// Serves as long as it is held.
+    _stack: Stack,
     pub sessions: Vec<Session>,
 }
 
@@ -106,7 +107,10 @@ impl Bench {
         for revision in revisions {
             sessions.push(Session::begin(&stack.edge_url(0, ""), None, revision).await);
         }
-        Self { stack, sessions }
+        Self {
+            _stack: stack,
+            sessions,
+        }
     }
 }
 

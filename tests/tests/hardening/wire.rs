@@ -184,7 +184,9 @@ impl Answer {
 
     /// The last message, which is the response to a request on its own.
     pub fn message(&self) -> Value {
-        self.messages().pop().unwrap_or_else(|| panic!("no message: {self:?}"))
+        self.messages()
+            .pop()
+            .unwrap_or_else(|| panic!("no message: {self:?}"))
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -315,10 +317,8 @@ impl Session {
 
     /// A request with everything that it needs.
     pub fn request(&self, method: Method, path: &str) -> Request {
-        let mut request = Request::new(method, path).with(
-            ACCEPT.as_str(),
-            "application/json, text/event-stream",
-        );
+        let mut request =
+            Request::new(method, path).with(ACCEPT.as_str(), "application/json, text/event-stream");
         if let Some(token) = &self.token {
             request = request.with(AUTHORIZATION.as_str(), format!("Bearer {token}"));
         }
@@ -365,7 +365,9 @@ impl Session {
 
     /// Resumes after this event.
     pub async fn resume(&self, last_event_id: &str) -> Events {
-        let request = self.request(Method::GET, "/mcp").with("last-event-id", last_event_id);
+        let request = self
+            .request(Method::GET, "/mcp")
+            .with("last-event-id", last_event_id);
         self.open(request).await
     }
 
@@ -383,7 +385,9 @@ impl Session {
             .send(self.tool("echo", "echo", json!({ "message": "here" })))
             .await;
         let well = answer.status == 200
-            && answer.message()["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("here"));
+            && answer.message()["result"]["content"][0]["text"]
+                .as_str()
+                .is_some_and(|text| text.contains("here"));
         if well { Ok(()) } else { Err(answer) }
     }
 }
