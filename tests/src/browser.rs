@@ -15,7 +15,7 @@ use url::Url;
 use forms::Form;
 
 /// Where the code is sent. Nobody listens there: the browser stops when it is sent there.
-const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
+pub const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 /// RFC 7636 appendix B.
 const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// Pages and redirects of one login; more means that it goes round in circles.
@@ -169,7 +169,7 @@ impl Browser {
     }
 
     /// Opens the page and does what pages and redirects say, until one leads to the client.
-    async fn follow(&mut self, mut url: Url) -> anyhow::Result<Url> {
+    pub async fn follow(&mut self, mut url: Url) -> anyhow::Result<Url> {
         let mut form = None;
         for _ in 0..STEPS {
             if url.as_str().starts_with(REDIRECT_URI) {

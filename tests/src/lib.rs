@@ -5,13 +5,15 @@
 //! - [`Browser`]: follows the login pages as a person would, and ends with a token.
 //! - [`client`]: a raw MCP client, for what no SDK shows.
 //! - [`conformance`]: runs the official suite and reads its verdicts.
+//! - [`rmcp_client`]: the Rust SDK's client, logged in by OAuth.
 //! - [`tools`]: where `scripts/setup` put the programs that tests run.
 
 mod browser;
 pub mod client;
 pub mod conformance;
+pub mod rmcp_client;
 mod stack;
 pub mod tools;
 
-pub use browser::{Browser, Tokens};
+pub use browser::{Browser, REDIRECT_URI, Tokens};
 pub use stack::{Builder, FeatureKind, Layout, Stack};
