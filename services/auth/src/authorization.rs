@@ -1,7 +1,10 @@
 //! The authorization endpoint: checks a request and says what to show, or where to send the browser.
 
+use std::net::IpAddr;
+
 use crate::client::{Client, GrantType};
 use crate::error::Error;
+use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, ErrorPage, Failure, OAuthError};
 use crate::parameters::Parameters;
 use crate::pkce::Challenge;
@@ -76,8 +79,9 @@ impl AuthorizationServer {
         &self,
         parameters: &Parameters,
         browser_session: Option<&str>,
+        address: Option<IpAddr>,
     ) -> Result<Begun, Error> {
-        match self.check_request(parameters).await {
+        match self.admitted_request(parameters, address).await {
             Ok((client, request)) => {
                 let prompt = self.prompt(client, request, browser_session).await?;
                 Ok(Begun::Consent(Box::new(prompt)))
@@ -93,11 +97,32 @@ impl AuthorizationServer {
                     browser: None,
                 }))
             }
+            Err(Failure::Refused(Problem { error, back: None })) if error.retry_after.is_some() => {
+                Ok(Begun::Page(too_many_logins()))
+            }
             Err(Failure::Refused(Problem { error, back: None })) => Ok(Begun::Page(ErrorPage::new(
                 400,
                 "This login link does not work",
                 explain(&error),
             ))),
+        }
+    }
+
+    async fn admitted_request(
+        &self,
+        parameters: &Parameters,
+        address: Option<IpAddr>,
+    ) -> Result<(Client, AuthorizationRequest), Failure<Problem>> {
+        let untrusted = |failure| match failure {
+            Failure::Refused(error) => Failure::Refused(Problem { error, back: None }),
+            Failure::Fault(error) => Failure::Fault(error),
+        };
+        self.admit(Limited::Authorize, Counted::Address(address))
+            .await
+            .map_err(untrusted)?;
+        match self.resolve_pushed(parameters).await.map_err(untrusted)? {
+            Some(pushed) => self.check_request(&pushed).await,
+            None => self.check_request(parameters).await,
         }
     }
 
@@ -251,6 +276,15 @@ fn check_kind(parameters: &Parameters) -> Result<(), OAuthError> {
     if parameters.get("request").is_some() {
         return Err(ErrorCode::RequestNotSupported.because("request objects are not supported"));
     }
+    if parameters.all("request_uri").next().is_some() {
+        return Err(ErrorCode::InvalidRequestUri.because("the request_uri is unknown or has expired"));
+    }
+    if parameters
+        .get("dpop_jkt")
+        .is_some_and(|jkt| Challenge::parse(jkt).is_none())
+    {
+        return Err(ErrorCode::InvalidRequest.because("dpop_jkt must be the base64url of a SHA-256"));
+    }
     if parameters.get("prompt") == Some("none") {
         return Err(ErrorCode::ConsentRequired.because("a person has to log in"));
     }
@@ -267,6 +301,14 @@ fn check_challenge(parameters: &Parameters) -> Result<Challenge, OAuthError> {
         return Err(bad("code_challenge_method must be S256"));
     }
     Challenge::parse(challenge).ok_or_else(|| bad("code_challenge must be the base64url of a SHA-256"))
+}
+
+pub(crate) fn too_many_logins() -> ErrorPage {
+    ErrorPage::new(
+        429,
+        "Too many logins",
+        "Too many logins were started from your network. Wait a minute, then try again.",
+    )
 }
 
 /// For a person: what happened and what to do.

@@ -1,11 +1,10 @@
-//! Clients: what is known about one, where it is looked up, and how it proves who it is.
+//! Clients: what is known about one, and where it is looked up.
 
+use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::oauth_error::{ErrorCode, Failure, OAuthError, refuse};
-use crate::parameters::Parameters;
 use crate::records::ClientId;
 use crate::redirect_uri::RedirectUri;
 use crate::scope::Scopes;
@@ -14,9 +13,13 @@ use crate::server::AuthorizationServer;
 use crate::store::Space;
 use crate::vault::Record;
 
+pub(crate) mod authentication;
+mod document;
+pub(crate) mod metadata;
+pub(crate) mod preregistered;
+
 /// Longer than any id given out, and than any sensible metadata document URL.
 const MAX_CLIENT_ID: usize = 1024;
-const MAX_CLIENT_SECRET: usize = 1024;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Client {
@@ -28,6 +31,8 @@ pub(crate) struct Client {
     pub authentication: ClientAuthentication,
     /// The most it may be granted. `None`: whatever exists.
     pub scopes: Option<Scopes>,
+    /// Resources whose tokens it may introspect, besides its own: it is their resource server.
+    pub introspects: Vec<String>,
     pub issued_at: u64,
     /// Set when it registered itself.
     pub registration: Option<Registration>,
@@ -58,6 +63,8 @@ pub(crate) enum ClientAuthentication {
     None,
     /// `client_secret_basic` or `client_secret_post`; either is taken, they prove the same.
     Secret { method: SecretMethod, hash: SecretHash },
+    /// `private_key_jwt` (RFC 7523).
+    Key(ClientKeys),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +75,11 @@ pub(crate) enum SecretMethod {
     Post,
 }
 
-/// `Authorization: Basic` credentials of a request, decoded.
-#[derive(Clone)]
-pub struct BasicCredentials {
-    pub client_id: String,
-    pub client_secret: Secret,
+/// Where a client's public keys are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum ClientKeys {
+    Here(JwkSet),
+    At(String),
 }
 
 impl Record for Client {
@@ -131,59 +138,18 @@ impl SecretMethod {
     }
 }
 
-/// One answer for every reason, so that nobody learns which clients exist.
-fn invalid_client<T>() -> Result<T, Failure<OAuthError>> {
-    refuse(ErrorCode::InvalidClient, "client authentication failed")
-}
-
 impl AuthorizationServer {
-    /// The client of that id, wherever it is kept.
+    /// The client of that id: the operator's, one whose id is the URL of its metadata, or one that registered.
     pub(crate) async fn client(&self, client_id: &str) -> Result<Option<Client>, Error> {
         if client_id.is_empty() || client_id.len() > MAX_CLIENT_ID {
             return Ok(None);
         }
-        self.vault.get(&Secret::new(client_id)).await
-    }
-
-    /// The client that makes a request to the token, revocation, introspection or pushed request endpoint.
-    pub(crate) async fn authenticate_client(
-        &self,
-        parameters: &Parameters,
-        basic: Option<&BasicCredentials>,
-    ) -> Result<Client, Failure<OAuthError>> {
-        parameters.check().map_err(Failure::Refused)?;
-        let in_body = parameters.get("client_secret");
-        if basic.is_some() && in_body.is_some() {
-            return refuse(
-                ErrorCode::InvalidRequest,
-                "more than one way of client authentication was used",
-            );
+        if let Some(client) = self.settings.clients.get(client_id) {
+            return Ok(Some(client.clone()));
         }
-        let named = parameters.get("client_id");
-        let client_id = match (basic, named) {
-            (Some(basic), Some(named)) if basic.client_id != named => {
-                return refuse(
-                    ErrorCode::InvalidRequest,
-                    "the client ids of header and body differ",
-                );
-            }
-            (Some(basic), _) => basic.client_id.as_str(),
-            (None, Some(named)) => named,
-            (None, None) => return invalid_client(),
-        };
-        let secret = basic.map(|basic| basic.client_secret.expose()).or(in_body);
-        // An empty password in the header is how some libraries say "none".
-        let secret = secret.filter(|secret| !secret.is_empty());
-        let Some(client) = self.client(client_id).await? else {
-            return invalid_client();
-        };
-        let proven = match (&client.authentication, secret) {
-            (ClientAuthentication::None, None) => true,
-            (ClientAuthentication::Secret { hash, .. }, Some(secret)) => {
-                secret.len() <= MAX_CLIENT_SECRET && hash.matches(secret)
-            }
-            (ClientAuthentication::None, Some(_)) | (ClientAuthentication::Secret { .. }, None) => false,
-        };
-        if proven { Ok(client) } else { invalid_client() }
+        if let Some(url) = document::document_url(client_id, self.settings.loopback_documents) {
+            return self.client_of_document(&url).await;
+        }
+        self.vault.get(&Secret::new(client_id)).await
     }
 }

@@ -3,12 +3,16 @@
 //! What the process owns (addresses, Redis, gRPC limits) is not here, so that the all-in-one can flatten
 //! [`Config`] beside the settings of the other services.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use url::{Host, Url};
 
+use crate::client::{Client, preregistered};
 use crate::error::Error;
+use crate::limits::RateLimits;
 use crate::resource::Resources;
 
 /// Settings as given.
@@ -36,6 +40,18 @@ pub struct Config {
     /// Further resources (RFC 8707) that tokens may be asked for: other MCP servers that this server logs users in for.
     #[arg(long, env = "ADDITIONAL_RESOURCES", value_delimiter = ',')]
     pub additional_resources: Vec<Url>,
+    /// File of clients that are registered beforehand: `{"clients": [{"client_id": "…", "client_secret": "…", …}]}`
+    /// with the members of RFC 7591.
+    #[arg(long, env = "CLIENTS_FILE")]
+    pub clients_file: Option<PathBuf>,
+    /// Lets client metadata documents and client keys be read from this machine, also over http. For development.
+    #[arg(long, env = "CLIENT_DOCUMENTS_FROM_LOOPBACK", default_value_t = false)]
+    pub client_documents_from_loopback: bool,
+    /// Asks DPoP proofs for a nonce of ours (RFC 9449 section 8), so that none can be made in advance.
+    #[arg(long, env = "DPOP_NONCES", default_value_t = true, action = ArgAction::Set)]
+    pub dpop_nonces: bool,
+    #[command(flatten)]
+    pub rate_limits: RateLimits,
     /// Lets the fake upstream provider, where anybody logs in as anybody, run for a public https BASE_URI.
     #[arg(long, env = "FAKE_UPSTREAM_ON_PUBLIC_HOST", default_value_t = false)]
     pub fake_upstream_on_public_host: bool,
@@ -53,6 +69,10 @@ pub struct Settings {
     pub login_ttl: Duration,
     pub unused_client_ttl: Duration,
     pub client_ttl: Duration,
+    pub(crate) clients: HashMap<String, Client>,
+    pub loopback_documents: bool,
+    pub dpop_nonces: bool,
+    pub rate_limits: RateLimits,
 }
 
 impl Default for Config {
@@ -65,6 +85,10 @@ impl Default for Config {
             unused_client_ttl_s: 7 * 24 * 60 * 60,
             client_ttl_s: 90 * 24 * 60 * 60,
             additional_resources: Vec::new(),
+            clients_file: None,
+            client_documents_from_loopback: false,
+            dpop_nonces: true,
+            rate_limits: RateLimits::default(),
             fake_upstream_on_public_host: false,
         }
     }
@@ -99,6 +123,10 @@ impl Settings {
                     .to_owned(),
             );
         }
+        let clients = clients(config).unwrap_or_else(|problem| {
+            problems.push(problem);
+            HashMap::new()
+        });
         if !problems.is_empty() {
             return Err(Error::Settings(problems.join("; ")));
         }
@@ -112,6 +140,10 @@ impl Settings {
             login_ttl: Duration::from_secs(config.login_ttl_s),
             unused_client_ttl: Duration::from_secs(config.unused_client_ttl_s),
             client_ttl: Duration::from_secs(config.client_ttl_s),
+            clients,
+            loopback_documents: config.client_documents_from_loopback,
+            dpop_nonces: config.dpop_nonces,
+            rate_limits: config.rate_limits.clone(),
         })
     }
 
@@ -119,6 +151,14 @@ impl Settings {
     pub fn endpoint(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
+}
+
+fn clients(config: &Config) -> Result<HashMap<String, Client>, String> {
+    let Some(path) = &config.clients_file else {
+        return Ok(HashMap::new());
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| format!("CLIENTS_FILE: {error}"))?;
+    preregistered::parse(&text).map_err(|problem| format!("CLIENTS_FILE: {problem}"))
 }
 
 const YEAR_S: u64 = 366 * 24 * 60 * 60;

@@ -1,10 +1,12 @@
 //! The user's decision on the consent page.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::authorization::{Redirect, WayBack};
+use crate::authorization::{Redirect, WayBack, too_many_logins};
+use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, ErrorPage, Failure};
 use crate::records::{Login, Transaction, spent_key};
 use crate::secret::Secret;
@@ -25,7 +27,13 @@ impl AuthorizationServer {
         &self,
         decision: &Decision,
         browser_session: Option<&str>,
+        address: Option<IpAddr>,
     ) -> Result<Redirect, Failure<ErrorPage>> {
+        match self.admit(Limited::Authorize, Counted::Address(address)).await {
+            Ok(()) => {}
+            Err(Failure::Refused(_)) => return Err(Failure::Refused(too_many_logins())),
+            Err(Failure::Fault(error)) => return Err(Failure::Fault(error)),
+        }
         let transaction: Option<Transaction> = self.vault.get(&decision.transaction).await?;
         let Some(transaction) = transaction else {
             return Err(Failure::Refused(expired()));

@@ -1,9 +1,12 @@
 //! The gRPC face: translates, calls, translates.
 
+use std::net::IpAddr;
+
 use everything_proto::auth::v1::{self as proto};
 
 use crate::authorization::{Browser, Redirect};
-use crate::client::BasicCredentials;
+use crate::client::authentication::{BasicCredentials, ClientRequest};
+use crate::dpop::DpopProof;
 use crate::oauth_error::{ErrorPage, OAuthError};
 use crate::parameters::Parameters;
 use crate::secret::Secret;
@@ -13,6 +16,32 @@ pub(crate) mod fake_upstream_service;
 
 fn parameters(pairs: Vec<proto::Parameter>) -> Parameters {
     Parameters::new(pairs.into_iter().map(|pair| (pair.name, pair.value)).collect())
+}
+
+/// A form that a client sent.
+fn client_request(
+    pairs: Vec<proto::Parameter>,
+    authentication: Option<proto::ClientAuthentication>,
+    from: Option<&proto::ClientAddress>,
+) -> ClientRequest {
+    ClientRequest {
+        parameters: parameters(pairs),
+        basic: basic(authentication),
+        address: address(from),
+    }
+}
+
+/// What is no address is as good as unknown: the edge has read it from a socket or a trusted proxy.
+fn address(address: Option<&proto::ClientAddress>) -> Option<IpAddr> {
+    address.and_then(|address| address.ip.parse().ok())
+}
+
+fn proof(proof: Option<proto::DpopProof>) -> Option<DpopProof> {
+    proof.map(|proof| DpopProof {
+        proof: proof.proof,
+        method: proof.http_method,
+        uri: proof.http_uri,
+    })
 }
 
 fn basic(authentication: Option<proto::ClientAuthentication>) -> Option<BasicCredentials> {

@@ -1,9 +1,11 @@
 //! What a token is worth (RFC 7662).
 
-use crate::client::{BasicCredentials, Client};
+use crate::client::Client;
+use crate::client::authentication::ClientRequest;
+use crate::dpop::{DpopProof, Thumbprint};
 use crate::error::Error;
+use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, Failure, OAuthError, refuse};
-use crate::parameters::Parameters;
 use crate::records::{AccessToken, RefreshToken, Terms};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -24,13 +26,14 @@ pub struct Active {
 }
 
 impl AuthorizationServer {
-    /// For the resource server, which asks about a token that is used at `resource`. `None`: the token is not active,
-    /// or for another resource.
+    /// For the resource server, which asks about a token that is used at `resource`, with the proof that came with it.
+    /// `None`: the token is not active, for another resource, or bound to another key.
     pub async fn introspect_for_resource(
         &self,
         token: &str,
         resource: &str,
-    ) -> Result<Option<Active>, Error> {
+        proof: Option<&DpopProof>,
+    ) -> Result<Option<Active>, Failure<OAuthError>> {
         let Some(resource) = self.settings.resources.resolve(resource) else {
             return Ok(None);
         };
@@ -38,23 +41,36 @@ impl AuthorizationServer {
             return Ok(None);
         };
         let active = self.active_access_token(&token).await?;
-        Ok(active.filter(|active| active.audience.iter().any(|audience| audience == resource)))
+        let Some(active) =
+            active.filter(|active| active.audience.iter().any(|audience| audience == resource))
+        else {
+            return Ok(None);
+        };
+        // A bound token without proof is described as what it is; the resource server refuses it (RFC 9449 section 7.2).
+        let Some(proof) = proof else {
+            return Ok(Some(active));
+        };
+        let Thumbprint(key) = self.check_proof(proof, Some(&token)).await?;
+        Ok(Some(active).filter(|active| active.jkt.as_ref() == Some(&key)))
     }
 
-    /// The public endpoint: for confidential clients, about tokens that were issued to them.
+    /// The public endpoint: for confidential clients, about tokens that were issued to them or for their resources.
     pub async fn introspect_for_client(
         &self,
         token: &str,
-        parameters: &Parameters,
-        basic: Option<&BasicCredentials>,
+        request: &ClientRequest,
     ) -> Result<Option<Active>, Failure<OAuthError>> {
-        let client = self.authenticate_client(parameters, basic).await?;
+        self.admit(Limited::Introspect, Counted::Address(request.address))
+            .await?;
+        let client = self.authenticate_client(request).await?;
         if !client.is_confidential() {
             return refuse(
                 ErrorCode::InvalidClient,
                 "introspection needs client authentication",
             );
         }
+        self.admit(Limited::Introspect, Counted::Client(&client.client_id.0))
+            .await?;
         let Some(token) = presented(token) else {
             return Ok(None);
         };
@@ -108,4 +124,8 @@ impl AuthorizationServer {
 
 fn may_see(client: &Client, active: &Active) -> bool {
     client.client_id.0 == active.client_id
+        || active
+            .audience
+            .iter()
+            .any(|audience| client.introspects.contains(audience))
 }

@@ -6,8 +6,8 @@
 //! | RPC | file |
 //! |---|---|
 //! | `Metadata` | `metadata.rs` |
-//! | `RegisterClient` | `registration.rs` |
-//! | `BeginAuthorization` | `authorization.rs` |
+//! | `RegisterClient` | `registration.rs`; all kinds of clients, and how they prove who they are, in `client/` |
+//! | `BeginAuthorization` | `authorization.rs`; pushed requests in `pushed.rs` |
 //! | `DecideConsent` | `consent.rs` |
 //! | `CompleteUpstream` | `callback.rs`, with the provider in `upstream/` |
 //! | `ExchangeToken` | `token.rs`, one grant per file in `token/` |
@@ -24,13 +24,19 @@ mod client;
 pub mod clock;
 mod config;
 mod consent;
+mod documents;
+mod dpop;
 mod error;
 mod grpc;
 mod introspection;
+mod jwt;
+mod limits;
 mod metadata;
 mod oauth_error;
+mod outgoing;
 mod parameters;
 mod pkce;
+mod pushed;
 mod records;
 mod redirect_uri;
 mod registration;
@@ -47,4 +53,5 @@ mod vault;
 
 pub use config::{Config, Settings};
 pub use error::Error;
+pub use limits::RateLimits;
 pub use service::{Dependencies, Service};

@@ -52,6 +52,24 @@ impl Parameters {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All but the named ones.
+    pub fn without(&self, names: &[&str]) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| !names.contains(&name.as_str()))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// With one value for the named one.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut changed = self.without(&[name]);
+        changed.0.push((name.to_owned(), value.to_owned()));
+        changed
+    }
+
     pub fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
         self.get(name)
             .ok_or_else(|| ErrorCode::InvalidRequest.because(format!("parameter {name} is missing")))

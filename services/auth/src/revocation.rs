@@ -1,9 +1,9 @@
 //! Giving tokens back (RFC 7009), and telling everybody who remembers them.
 
-use crate::client::BasicCredentials;
+use crate::client::authentication::ClientRequest;
 use crate::error::Error;
+use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, Failure, OAuthError, refuse};
-use crate::parameters::Parameters;
 use crate::records::{AccessToken, RefreshToken};
 use crate::server::AuthorizationServer;
 use crate::store::{Revocation, Revocations};
@@ -12,13 +12,11 @@ use crate::token::presented;
 impl AuthorizationServer {
     /// A refresh token takes its whole grant with it; an access token goes alone. A token that does not exist is
     /// revoked already (section 2.2). `token_type_hint` is not needed: both kinds are looked for.
-    pub async fn revoke(
-        &self,
-        parameters: &Parameters,
-        basic: Option<&BasicCredentials>,
-    ) -> Result<(), Failure<OAuthError>> {
-        let client = self.authenticate_client(parameters, basic).await?;
-        let token = parameters.require("token").map_err(Failure::Refused)?;
+    pub async fn revoke(&self, request: &ClientRequest) -> Result<(), Failure<OAuthError>> {
+        self.admit(Limited::Introspect, Counted::Address(request.address))
+            .await?;
+        let client = self.authenticate_client(request).await?;
+        let token = request.parameters.require("token").map_err(Failure::Refused)?;
         let Some(token) = presented(token) else {
             return Ok(());
         };

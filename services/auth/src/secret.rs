@@ -70,6 +70,14 @@ impl SecretHash {
         Self(hex(&Sha256::digest(text.as_bytes())))
     }
 
+    /// A hash as text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        (text.len() == 64 && digits).then(|| Self(text.to_owned()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::store::Store;
 use crate::upstream::Upstream;
+use crate::upstream::http::HttpClient;
 use crate::vault::Vault;
 
 /// Knows OAuth; knows neither gRPC nor HTTP nor how things are stored.
@@ -14,15 +15,24 @@ pub struct AuthorizationServer {
     pub(crate) vault: Vault,
     pub(crate) clock: Clock,
     pub(crate) upstream: Arc<dyn Upstream>,
+    /// For URLs that clients name.
+    pub(crate) strangers: Arc<dyn HttpClient>,
 }
 
 impl AuthorizationServer {
-    pub fn new(settings: Settings, store: Arc<dyn Store>, upstream: Arc<dyn Upstream>, clock: Clock) -> Self {
+    pub fn new(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        upstream: Arc<dyn Upstream>,
+        strangers: Arc<dyn HttpClient>,
+        clock: Clock,
+    ) -> Self {
         Self {
             settings,
             vault: Vault::new(store),
             clock,
             upstream,
+            strangers,
         }
     }
 }

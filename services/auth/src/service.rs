@@ -14,6 +14,7 @@ use crate::config::{Config, Settings};
 use crate::error::Error;
 use crate::grpc::auth_service::AuthGrpc;
 use crate::grpc::fake_upstream_service::FakeUpstreamGrpc;
+use crate::outgoing::{Outgoing, Reach};
 use crate::server::AuthorizationServer;
 use crate::store::{MemoryStore, RedisStore, Store};
 use crate::upstream::fake::FakeProvider;
@@ -63,7 +64,15 @@ impl Service {
         } = dependencies;
         let fake = FakeProvider::new(&settings, Arc::clone(&store));
         let upstream = Arc::new(fake.upstream()?);
-        let server = Arc::new(AuthorizationServer::new(settings, store, upstream, clock));
+        let reach = if settings.loopback_documents {
+            Reach::PublicAndLoopback
+        } else {
+            Reach::Public
+        };
+        let strangers = Arc::new(Outgoing::new(reach)?);
+        let server = Arc::new(AuthorizationServer::new(
+            settings, store, upstream, strangers, clock,
+        ));
         Ok(Self {
             server,
             fake,

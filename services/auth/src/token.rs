@@ -5,8 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::client::{BasicCredentials, Client, GrantType};
+use crate::client::authentication::ClientRequest;
+use crate::client::{Client, GrantType};
+use crate::dpop::{DpopProof, Thumbprint};
 use crate::error::Error;
+use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, Failure, OAuthError, refuse};
 use crate::parameters::Parameters;
 use crate::records::{AccessToken, GrantId, RefreshToken, Terms, spent_key};
@@ -25,21 +28,37 @@ pub(crate) const CLIENT_SUBJECT_PREFIX: &str = "client:";
 /// Longest code or token that is looked up.
 pub(crate) const MAX_TOKEN: usize = 512;
 
+/// A token request whose client has proven who it is.
+struct Asking<'a> {
+    client: &'a Client,
+    parameters: &'a Parameters,
+    /// Thumbprint of the key that it holds (RFC 9449).
+    key: Option<String>,
+}
+
 /// What is issued together.
 struct Tokens {
     access: Secret,
     refresh: Option<Secret>,
     scopes: Scopes,
+    bound: bool,
 }
 
 impl AuthorizationServer {
     /// RFC 6749 section 3.2. Answers the JSON of section 5.1.
     pub async fn exchange_token(
         &self,
-        parameters: &Parameters,
-        basic: Option<&BasicCredentials>,
+        request: &ClientRequest,
+        proof: Option<&DpopProof>,
     ) -> Result<Vec<u8>, Failure<OAuthError>> {
-        let client = self.authenticate_client(parameters, basic).await?;
+        self.admit(Limited::Token, Counted::Address(request.address))
+            .await?;
+        let client = self.authenticate_client(request).await?;
+        if client.is_confidential() {
+            self.admit(Limited::Token, Counted::Client(&client.client_id.0))
+                .await?;
+        }
+        let parameters = &request.parameters;
         let grant_type = parameters.require("grant_type").map_err(Failure::Refused)?;
         let Some(grant_type) = GrantType::parse(grant_type) else {
             return refuse(ErrorCode::UnsupportedGrantType, "the grant_type is not supported");
@@ -50,10 +69,19 @@ impl AuthorizationServer {
                 "the client may not use this grant_type",
             );
         }
+        let key = match proof {
+            None => None,
+            Some(proof) => Some(self.check_proof(proof, None).await?),
+        };
+        let asking = Asking {
+            client: &client,
+            parameters,
+            key: key.map(|Thumbprint(key)| key),
+        };
         let tokens = match grant_type {
-            GrantType::AuthorizationCode => self.redeem_code(&client, parameters).await?,
-            GrantType::RefreshToken => self.refresh(&client, parameters).await?,
-            GrantType::ClientCredentials => self.client_credentials(&client, parameters).await?,
+            GrantType::AuthorizationCode => self.redeem_code(&asking).await?,
+            GrantType::RefreshToken => self.refresh(&asking).await?,
+            GrantType::ClientCredentials => self.client_credentials(&asking).await?,
         };
         self.client_was_used(&client).await?;
         Ok(self.token_response(&tokens))
@@ -62,7 +90,7 @@ impl AuthorizationServer {
     fn token_response(&self, tokens: &Tokens) -> Vec<u8> {
         let mut response = json!({
             "access_token": tokens.access.expose(),
-            "token_type": "Bearer",
+            "token_type": if tokens.bound { "DPoP" } else { "Bearer" },
             "expires_in": self.settings.access_token_ttl.as_secs(),
             "scope": tokens.scopes.to_string(),
         });
@@ -73,15 +101,18 @@ impl AuthorizationServer {
     }
 
     /// Writes tokens of a living grant. They work once whoever asked has got them, and end with the grant.
-    /// `access` may allow less than `terms`, which the refresh token keeps.
+    /// `scopes` and `audience` of the access token may be less than `terms`, which the refresh token keeps.
     async fn issue(
         &self,
-        client: &Client,
+        asking: &Asking<'_>,
         terms: &Terms,
-        access: (Scopes, Vec<String>),
+        scopes: Scopes,
+        audience: Vec<String>,
     ) -> Result<Tokens, Failure<OAuthError>> {
         let settings = &self.settings;
-        let refreshable = client.may(GrantType::RefreshToken) && client.may(GrantType::AuthorizationCode);
+        self.admit(Limited::Token, Counted::User(&terms.user_id.0))
+            .await?;
+        let refreshable = asking.client.may(GrantType::RefreshToken);
         let longest = if refreshable {
             settings.refresh_token_ttl.max(settings.access_token_ttl)
         } else {
@@ -90,12 +121,19 @@ impl AuthorizationServer {
         if !self.vault.store().extend(&terms.grant_id.key(), longest).await? {
             return refuse(ErrorCode::InvalidGrant, "the grant has been revoked");
         }
-        let (scopes, audience) = access;
-        let token = self.write_access(terms, scopes.clone(), audience).await?;
+        let access = Terms {
+            scopes: scopes.clone(),
+            audience,
+            jkt: asking.key.clone(),
+            ..terms.clone()
+        };
+        let token = self.write_access(access).await?;
         let refresh = if refreshable {
             let refresh = Secret::generate("mcp_rt_")?;
+            // A client that proves who it is binds its refresh tokens thereby (RFC 9449 section 5).
+            let jkt = asking.key.clone().filter(|_| !asking.client.is_confidential());
             let record = RefreshToken {
-                terms: terms.clone(),
+                terms: Terms { jkt, ..terms.clone() },
                 issued_at: self.clock.now(),
                 expires_at: self.clock.after(settings.refresh_token_ttl),
             };
@@ -110,23 +148,15 @@ impl AuthorizationServer {
             access: token,
             refresh,
             scopes,
+            bound: asking.key.is_some(),
         })
     }
 
-    async fn write_access(
-        &self,
-        terms: &Terms,
-        scopes: Scopes,
-        audience: Vec<String>,
-    ) -> Result<Secret, Error> {
+    async fn write_access(&self, terms: Terms) -> Result<Secret, Error> {
         let token = Secret::generate("mcp_at_")?;
         let ttl = self.settings.access_token_ttl;
         let record = AccessToken {
-            terms: Terms {
-                scopes,
-                audience,
-                ..terms.clone()
-            },
+            terms,
             issued_at: self.clock.now(),
             expires_at: self.clock.after(ttl),
         };
@@ -208,6 +238,19 @@ impl AuthorizationServer {
         } else {
             named
         })
+    }
+}
+
+/// A code or refresh token that is bound to a key needs its proof (RFC 9449 sections 5 and 10).
+fn check_key(bound_to: Option<&str>, asking: &Asking<'_>) -> Result<(), Failure<OAuthError>> {
+    match (bound_to, asking.key.as_deref()) {
+        (None, _) => Ok(()),
+        (Some(bound), Some(key)) if bound == key => Ok(()),
+        (Some(_), Some(_)) => refuse(ErrorCode::InvalidGrant, "it is bound to another key"),
+        (Some(_), None) => refuse(
+            ErrorCode::InvalidDpopProof,
+            "it is bound to a key: a DPoP proof is needed",
+        ),
     }
 }
 

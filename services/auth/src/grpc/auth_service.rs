@@ -9,11 +9,14 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{basic, cookie, error_page, given, oauth_error, parameters, redirect, seconds};
+use super::{
+    address, client_request, cookie, error_page, given, oauth_error, parameters, proof, redirect, seconds,
+};
 use crate::authorization::Begun;
 use crate::consent::Decision;
 use crate::introspection::Active;
-use crate::oauth_error::{ErrorCode, Failure};
+use crate::oauth_error::Failure;
+use crate::pushed;
 use crate::scope::Scopes;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -68,7 +71,11 @@ impl AuthService for AuthGrpc {
             Operation::Unspecified => {
                 return Err(Status::invalid_argument("the operation is missing"));
             }
-            Operation::Create => self.server.register_client(metadata).await.map(Some),
+            Operation::Create => self
+                .server
+                .register_client(metadata, address(request.address.as_ref()))
+                .await
+                .map(Some),
             Operation::Read => self.server.read_client(id, token).await.map(Some),
             Operation::Update => self.server.update_client(id, token, metadata).await.map(Some),
             Operation::Delete => self.server.delete_client(id, token).await.map(|()| None),
@@ -91,15 +98,28 @@ impl AuthService for AuthGrpc {
         use proto::begin_authorization_response::Outcome;
 
         let request = request.into_inner();
-        let parameters = parameters(request.parameters);
+        let from = request.address.as_ref();
         if request.pushed {
-            let error = ErrorCode::InvalidRequest.because("pushed authorization requests are not supported");
-            let outcome = Some(Outcome::Error(oauth_error(error)));
-            return Ok(Response::new(proto::BeginAuthorizationResponse { outcome }));
+            let pushed = client_request(request.parameters, request.client_authentication, from);
+            let outcome = match self.server.push_authorization(&pushed).await {
+                Ok(request_uri) => {
+                    let expires_in_s = u32::try_from(pushed::TTL.as_secs()).unwrap_or(u32::MAX);
+                    Outcome::Pushed(proto::PushedAuthorization {
+                        request_uri,
+                        expires_in_s,
+                    })
+                }
+                Err(Failure::Refused(error)) => Outcome::Error(oauth_error(error)),
+                Err(Failure::Fault(error)) => return Err(error.into()),
+            };
+            return Ok(Response::new(proto::BeginAuthorizationResponse {
+                outcome: Some(outcome),
+            }));
         }
+        let (browser, from) = (given(&request.browser_session), address(from));
         let begun = self
             .server
-            .begin_authorization(&parameters, given(&request.browser_session))
+            .begin_authorization(&parameters(request.parameters), browser, from)
             .await?;
         let outcome = match begun {
             Begun::Page(page) => Outcome::ErrorPage(error_page(page)),
@@ -138,11 +158,8 @@ impl AuthService for AuthGrpc {
             csrf_token: Secret::new(request.csrf_token),
             approved: request.approved,
         };
-        let outcome = match self
-            .server
-            .decide_consent(&decision, given(&request.browser_session))
-            .await
-        {
+        let (browser, from) = (given(&request.browser_session), address(request.address.as_ref()));
+        let outcome = match self.server.decide_consent(&decision, browser, from).await {
             Ok(to) => Outcome::Redirect(redirect(to)),
             Err(Failure::Refused(page)) => Outcome::ErrorPage(error_page(page)),
             Err(Failure::Fault(error)) => return Err(error.into()),
@@ -181,9 +198,13 @@ impl AuthService for AuthGrpc {
         use proto::exchange_token_response::Outcome;
 
         let request = request.into_inner();
-        let parameters = parameters(request.parameters);
-        let basic = basic(request.client_authentication);
-        let outcome = match self.server.exchange_token(&parameters, basic.as_ref()).await {
+        let from = request.address.as_ref();
+        let form = client_request(request.parameters, request.client_authentication, from);
+        let outcome = match self
+            .server
+            .exchange_token(&form, proof(request.dpop).as_ref())
+            .await
+        {
             Ok(token) => Outcome::TokenJson(token.into()),
             Err(Failure::Refused(error)) => Outcome::Error(oauth_error(error)),
             Err(Failure::Fault(error)) => return Err(error.into()),
@@ -204,15 +225,15 @@ impl AuthService for AuthGrpc {
         let answer = match request.caller {
             None => return Err(Status::invalid_argument("the caller is missing")),
             Some(Caller::ResourceServer(server)) => {
-                let asked = self.server.introspect_for_resource(token, &server.resource).await;
-                asked.map_err(Failure::Fault)
+                let proof = proof(request.dpop);
+                self.server
+                    .introspect_for_resource(token, &server.resource, proof.as_ref())
+                    .await
             }
             Some(Caller::ClientAuthentication(authentication)) => {
-                let basic = basic(Some(authentication));
-                let parameters = parameters(request.parameters);
-                self.server
-                    .introspect_for_client(token, &parameters, basic.as_ref())
-                    .await
+                let from = request.address.as_ref();
+                let form = client_request(request.parameters, Some(authentication), from);
+                self.server.introspect_for_client(token, &form).await
             }
         };
         let response = match answer {
@@ -232,9 +253,9 @@ impl AuthService for AuthGrpc {
         request: Request<proto::RevokeRequest>,
     ) -> Result<Response<proto::RevokeResponse>, Status> {
         let request = request.into_inner();
-        let parameters = parameters(request.parameters);
-        let basic = basic(request.client_authentication);
-        let error = match self.server.revoke(&parameters, basic.as_ref()).await {
+        let from = request.address.as_ref();
+        let form = client_request(request.parameters, request.client_authentication, from);
+        let error = match self.server.revoke(&form).await {
             Ok(()) => None,
             Err(Failure::Refused(error)) => Some(oauth_error(error)),
             Err(Failure::Fault(error)) => return Err(error.into()),

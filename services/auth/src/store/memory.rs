@@ -23,9 +23,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Inner {
     entries: HashMap<Key, Entry>,
-    /// By the end of their time, soonest first.
-    deadlines: BTreeSet<(Instant, Key)>,
-    counts: HashMap<Space, usize>,
+    /// By space, and by the end of their time, soonest first.
+    deadlines: HashMap<Space, BTreeSet<(Instant, String)>>,
 }
 
 struct Entry {
@@ -60,6 +59,21 @@ impl Default for MemoryStore {
     }
 }
 
+/// Whether a full space makes room by forgetting the entry that would end soonest. So with what strangers create, or
+/// a flood of it would keep everybody else out. Not so with what protects somebody by being there.
+fn makes_room(space: Space) -> bool {
+    match space {
+        Space::Client | Space::Transaction | Space::Decision | Space::Login | Space::Pushed => true,
+        Space::FakeCode
+        | Space::FakeToken
+        | Space::Limit
+        | Space::Document
+        | Space::Consent
+        | Space::Browser => true,
+        Space::Code | Space::Spent | Space::Access | Space::Refresh | Space::Grant | Space::Replay => false,
+    }
+}
+
 /// How many live entries a space may hold. An entry costs about half a KiB.
 fn capacity(space: Space) -> usize {
     match space {
@@ -81,43 +95,40 @@ impl Inner {
 
     fn sweep(&mut self) {
         let now = Instant::now();
-        while let Some((expires, _)) = self.deadlines.first()
-            && *expires <= now
-            && let Some((_, key)) = self.deadlines.pop_first()
-        {
-            self.entries.remove(&key);
-            self.forget(key.space);
-        }
-    }
-
-    fn forget(&mut self, space: Space) {
-        if let Some(count) = self.counts.get_mut(&space) {
-            *count = count.saturating_sub(1);
+        for (space, deadlines) in &mut self.deadlines {
+            while deadlines.first().is_some_and(|(expires, _)| *expires <= now)
+                && let Some((_, id)) = deadlines.pop_first()
+            {
+                self.entries.remove(&Key { space: *space, id });
+            }
         }
     }
 
     fn insert(&mut self, key: &Key, value: Value, ttl: Duration) -> Result<(), StoreError> {
         self.sweep();
-        let count = self.counts.entry(key.space).or_default();
-        if !self.entries.contains_key(key) {
-            if *count >= capacity(key.space) {
+        let deadlines = self.deadlines.entry(key.space).or_default();
+        if deadlines.len() >= capacity(key.space) && !self.entries.contains_key(key) {
+            if !makes_room(key.space) {
                 return Err(StoreError::Full);
             }
-            *count += 1;
+            if let Some((_, id)) = deadlines.pop_first() {
+                self.entries.remove(&Key { space: key.space, id });
+            }
         }
         let expires = Instant::now() + ttl;
         if let Some(old) = self.entries.insert(key.clone(), Entry { value, expires }) {
-            self.deadlines.remove(&(old.expires, key.clone()));
+            deadlines.remove(&(old.expires, key.id.clone()));
         }
-        self.deadlines.insert((expires, key.clone()));
+        deadlines.insert((expires, key.id.clone()));
         Ok(())
     }
 
     fn remove(&mut self, key: &Key) -> Option<Entry> {
         self.sweep();
         let entry = self.entries.remove(key)?;
-        self.deadlines.remove(&(entry.expires, key.clone()));
-        self.forget(key.space);
+        if let Some(deadlines) = self.deadlines.get_mut(&key.space) {
+            deadlines.remove(&(entry.expires, key.id.clone()));
+        }
         Some(entry)
     }
 }
@@ -168,8 +179,9 @@ impl Store for MemoryStore {
         let old = entry.expires;
         if wanted > old {
             entry.expires = wanted;
-            inner.deadlines.remove(&(old, key.clone()));
-            inner.deadlines.insert((wanted, key.clone()));
+            let deadlines = inner.deadlines.entry(key.space).or_default();
+            deadlines.remove(&(old, key.id.clone()));
+            deadlines.insert((wanted, key.id.clone()));
         }
         Ok(true)
     }
@@ -216,44 +228,61 @@ mod tests {
 
     contract::suite!(async || (std::sync::Arc::new(MemoryStore::new()), ()));
 
-    #[tokio::test]
-    async fn a_full_space_refuses_new_keys_and_leaves_the_others_alone() {
-        let store = MemoryStore::new();
-        let minute = Duration::from_secs(60);
-        for number in 0..capacity(Space::Document) {
-            let key = Key::new(Space::Document, number.to_string());
-            store.put(&key, Bytes::new(), minute).await.unwrap();
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    async fn fill(store: &MemoryStore, space: Space) {
+        for number in 0..capacity(space) {
+            store
+                .put(&Key::new(space, number.to_string()), Bytes::new(), MINUTE)
+                .await
+                .unwrap();
         }
-        let one_more = Key::new(Space::Document, "more");
+    }
+
+    #[tokio::test]
+    async fn a_full_space_of_tokens_refuses_new_ones_and_leaves_the_others_alone() {
+        let store = MemoryStore::new();
+        fill(&store, Space::Replay).await;
+        let one_more = Key::new(Space::Replay, "more");
         assert!(matches!(
-            store.put(&one_more, Bytes::new(), minute).await,
+            store.put(&one_more, Bytes::new(), MINUTE).await,
             Err(StoreError::Full)
         ));
-        let known = Key::new(Space::Document, "0");
         store
-            .put(&known, Bytes::from_static(b"again"), minute)
+            .put(
+                &Key::new(Space::Replay, "0"),
+                Bytes::from_static(b"again"),
+                MINUTE,
+            )
             .await
             .unwrap();
         store
-            .put(&Key::new(Space::Access, "token"), Bytes::new(), minute)
+            .put(&Key::new(Space::Access, "token"), Bytes::new(), MINUTE)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_space_of_strangers_forgets_what_ends_soonest() {
+        let store = MemoryStore::new();
+        let used = Key::new(Space::Client, "used");
+        store.put(&used, Bytes::new(), 2 * MINUTE).await.unwrap();
+        fill(&store, Space::Client).await;
+        store
+            .put(&Key::new(Space::Client, "more"), Bytes::new(), MINUTE)
+            .await
+            .unwrap();
+        assert_eq!(store.lock().entries.len(), capacity(Space::Client));
+        assert!(store.get(&used).await.unwrap().is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn expired_entries_make_room() {
         let store = MemoryStore::new();
-        for number in 0..capacity(Space::Document) {
-            let key = Key::new(Space::Document, number.to_string());
-            store
-                .put(&key, Bytes::new(), Duration::from_secs(1))
-                .await
-                .unwrap();
-        }
-        tokio::time::advance(Duration::from_secs(2)).await;
-        let key = Key::new(Space::Document, "more");
+        fill(&store, Space::Replay).await;
+        tokio::time::advance(2 * MINUTE).await;
         store
-            .put(&key, Bytes::new(), Duration::from_secs(1))
+            .put(&Key::new(Space::Replay, "more"), Bytes::new(), MINUTE)
             .await
             .unwrap();
         assert_eq!(store.lock().entries.len(), 1);

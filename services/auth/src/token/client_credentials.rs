@@ -1,19 +1,19 @@
 //! `grant_type=client_credentials` (RFC 6749 section 4.4): a confidential client acts for itself.
 
-use super::{CLIENT_SUBJECT_PREFIX, Tokens};
+use super::{Asking, CLIENT_SUBJECT_PREFIX, Tokens};
 use crate::authorization::granted_scopes;
-use crate::client::Client;
 use crate::oauth_error::{ErrorCode, Failure, OAuthError, refuse};
-use crate::parameters::Parameters;
 use crate::records::{Terms, UserId};
 use crate::server::AuthorizationServer;
 
 impl AuthorizationServer {
     pub(super) async fn client_credentials(
         &self,
-        client: &Client,
-        parameters: &Parameters,
+        asking: &Asking<'_>,
     ) -> Result<Tokens, Failure<OAuthError>> {
+        let Asking {
+            client, parameters, ..
+        } = asking;
         if !client.is_confidential() {
             return refuse(
                 ErrorCode::UnauthorizedClient,
@@ -31,15 +31,16 @@ impl AuthorizationServer {
             user_id: UserId(format!("{CLIENT_SUBJECT_PREFIX}{}", client.client_id.0)),
             client_id: client.client_id.clone(),
             scopes: scopes.clone(),
-            audience: audience.clone(),
-            jkt: None,
+            audience,
+            jkt: asking.key.clone(),
         };
         // Never refreshed: the client asks again (section 4.4.3).
-        let access = self.write_access(&terms, scopes.clone(), audience).await?;
+        let access = self.write_access(terms).await?;
         Ok(Tokens {
             access,
             refresh: None,
             scopes,
+            bound: asking.key.is_some(),
         })
     }
 }

@@ -87,6 +87,10 @@ impl Stack {
         .await
     }
 
+    pub async fn memory_with(config: Config) -> Self {
+        Self::start(Arc::new(MemoryStore::new()), None, Clock::System, config).await
+    }
+
     pub async fn redis() -> Self {
         let server = RedisServer::start().await;
         let store = Arc::new(RedisStore::new(server.connect()));

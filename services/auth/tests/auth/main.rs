@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod clients;
+mod documents;
+mod dpop;
 mod harness;
+mod keys;
+mod limits;
 mod login;
+mod pushed;
 mod races;
 mod refusals;
 mod registration;
