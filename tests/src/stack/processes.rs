@@ -96,7 +96,9 @@ impl Processes {
         if !plan.builder.auth {
             environment.push(("AUTH_MODE".to_owned(), "disabled".to_owned()));
         }
-        environment.push(("RUST_LOG".to_owned(), "info".to_owned()));
+        // A line per request would bury what matters; `Builder::setting` brings them back.
+        environment.push(("RUST_LOG".to_owned(), "warn".to_owned()));
+        environment.push(("NO_COLOR".to_owned(), "1".to_owned()));
         environment.extend(plan.builder.settings.iter().cloned());
         let log = plan.directory.join(format!("{name}.log"));
         let mut process = Process {
