@@ -2,6 +2,7 @@
 //!
 //! Values arrive as text and are checked together, so that all bad ones can be reported at once, by name.
 
+mod hidden;
 mod hosts;
 mod problems;
 mod proxies;
@@ -12,7 +13,8 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 use clap::Args;
 use url::Url;
 
-use crate::mcp::McpSettings;
+use crate::mcp::{McpSettings, StateKeys};
+use hidden::Hidden;
 pub use hosts::{AllowedHosts, AllowedOrigins};
 pub use problems::{BadSetting, BadSettings};
 pub use proxies::TrustedProxies;
@@ -93,6 +95,14 @@ pub struct EdgeConfig {
     /// How long a feature may be silent during a call, seconds.
     #[arg(long, env = "CALL_IDLE_TIMEOUT_SECS", default_value = "600")]
     pub call_idle_timeout_secs: String,
+    /// Secrets that seal what 2026-07-28 clients keep between two rounds of a call, each of at least 32 characters;
+    /// comma-separated. The first seals, all open, so that keys can be rotated. The same on every edge. Unset: a random
+    /// one, which is enough for a single edge.
+    #[arg(long, env = "REQUEST_STATE_KEYS", default_value = "", hide_env_values = true)]
+    pub request_state_keys: Hidden,
+    /// How long a client, and the person behind it, may take between two rounds, seconds.
+    #[arg(long, env = "REQUEST_STATE_SECS", default_value = "600")]
+    pub request_state_secs: String,
 }
 
 impl Default for EdgeConfig {
@@ -121,6 +131,8 @@ impl Default for EdgeConfig {
             session_cache_secs: "60".to_owned(),
             input_timeout_secs: "300".to_owned(),
             call_idle_timeout_secs: "600".to_owned(),
+            request_state_keys: Hidden::default(),
+            request_state_secs: "600".to_owned(),
         }
     }
 }
@@ -213,6 +225,10 @@ impl EdgeConfig {
             session_cache_age: bad.seconds("SESSION_CACHE_SECS", &self.session_cache_secs, 3600.0),
             input_timeout: bad.seconds("INPUT_TIMEOUT_SECS", &self.input_timeout_secs, 86_400.0),
             call_idle_timeout: bad.seconds("CALL_IDLE_TIMEOUT_SECS", &self.call_idle_timeout_secs, 86_400.0),
+            state_keys: StateKeys::new(
+                &self.request_state_keys.secrets("REQUEST_STATE_KEYS", &mut bad),
+                bad.seconds("REQUEST_STATE_SECS", &self.request_state_secs, 86_400.0),
+            ),
         };
         if self.host.trim().is_empty() {
             bad.add("HOST", "is empty; use a host name or an IP address");

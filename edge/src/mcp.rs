@@ -24,6 +24,7 @@ mod requests;
 mod scopes;
 mod session_cache;
 mod sessions;
+mod stateless;
 mod streams;
 
 pub use delete::delete;
@@ -31,16 +32,23 @@ pub use get::get;
 pub use legacy_message::legacy_message;
 pub use legacy_sse::legacy_sse;
 pub use post::post;
+pub use stateless::StateKeys;
 
 use std::{sync::Arc, time::Duration};
 
 use serving::CancellationToken;
 
-use self::{in_flight::InFlight, link::Link, session_cache::SessionCache, sessions::Sessions};
+use self::{
+    in_flight::InFlight,
+    link::Link,
+    session_cache::SessionCache,
+    sessions::Sessions,
+    stateless::{DescribedCache, ToolHeaders},
+};
 use crate::Clients;
 
 /// Bounds of the transports.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct McpSettings {
     /// Sessions that the edge remembers.
     pub session_cache_size: u64,
@@ -50,6 +58,8 @@ pub struct McpSettings {
     pub input_timeout: Duration,
     /// How long a feature may be silent during a call.
     pub call_idle_timeout: Duration,
+    /// Seal what clients keep between two rounds of a call.
+    pub state_keys: StateKeys,
 }
 
 /// What the transports share. Cheap to clone.
@@ -59,6 +69,9 @@ pub struct Mcp {
     sessions: Sessions,
     link: Link,
     in_flight: Arc<InFlight>,
+    described: DescribedCache,
+    tool_headers: ToolHeaders,
+    state_keys: StateKeys,
     settings: McpSettings,
 }
 
@@ -74,14 +87,18 @@ impl Mcp {
             clients.session.clone(),
             cache.clone(),
             in_flight.clone(),
-            shutdown,
+            shutdown.clone(),
         );
+        let tool_headers = ToolHeaders::start(link.news(), shutdown);
         let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
         Self {
             clients,
             sessions,
             link,
             in_flight,
+            described: stateless::described_cache(),
+            tool_headers,
+            state_keys: settings.state_keys.clone(),
             settings,
         }
     }

@@ -13,16 +13,19 @@ mod errors;
 mod handshake;
 mod json;
 mod lists;
+pub mod mirrored_headers;
 mod notify;
 mod params;
 mod requests;
 mod results;
 mod sampling;
 mod session_wire;
+mod stateless;
 mod v2024_11_05;
 mod v2025_03_26;
 mod v2025_06_18;
 mod v2025_11_25;
+mod v2026_07_28;
 
 use std::collections::HashMap;
 
@@ -36,6 +39,7 @@ use everything_proto::{
 };
 use serde_json::value::RawValue;
 
+pub use self::stateless::{Envelope, Filter, Stateless};
 use crate::jsonrpc::{RequestId, RpcError};
 
 /// A request of the client, of whichever revision.
@@ -77,6 +81,10 @@ pub enum ClientRequest {
     SetLogLevel {
         level: LogLevel,
     },
+    /// 2026-07-28.
+    Discover,
+    /// 2026-07-28.
+    Listen(Filter),
 }
 
 /// Params of `initialize`.
@@ -262,4 +270,23 @@ pub fn newest_with_sessions() -> &'static dyn WithSessions {
 /// The oldest revision. Words what a client is sent before it has negotiated.
 pub fn oldest() -> &'static dyn WithSessions {
     &v2024_11_05::REVISION
+}
+
+/// The newest revision without sessions. Tells what a request says of itself before its version is known.
+pub fn newest_stateless() -> &'static dyn Stateless {
+    &v2026_07_28::REVISION
+}
+
+/// The revision without sessions of that exact name.
+pub fn stateless_by_version(version: &str) -> Option<&'static dyn Stateless> {
+    Some(newest_stateless()).filter(|revision| revision.version() == version)
+}
+
+/// The names of all revisions served, newest first, with and without sessions.
+pub fn all_versions() -> Vec<&'static str> {
+    let with_sessions = all().iter().rev().map(|revision| revision.version());
+    [newest_stateless().version()]
+        .into_iter()
+        .chain(with_sessions)
+        .collect()
 }

@@ -63,7 +63,7 @@ impl Edge {
             session,
             feature,
         } = upstreams;
-        let mcp = Mcp::start(clients.clone(), settings.mcp, shutdown.clone());
+        let mcp = Mcp::start(clients.clone(), settings.mcp.clone(), shutdown.clone());
         let state = State {
             mcp,
             requests: Arc::new(Semaphore::new(settings.limits.requests)),

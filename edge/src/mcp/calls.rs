@@ -30,9 +30,9 @@ use crate::{
 };
 
 /// Rounds of one call; a feature that asks more often goes round in circles.
-const MAX_ROUNDS: usize = 64;
+pub const MAX_ROUNDS: usize = 64;
 /// Replicas tried for a call without effects.
-const ATTEMPTS: u32 = 3;
+pub const ATTEMPTS: u32 = 3;
 
 /// What is called.
 pub enum Call {
@@ -54,14 +54,15 @@ pub enum Call {
 
 impl Call {
     /// Whether calling twice does no harm. A tool's own hints come from whoever wrote it; see `annotations`.
-    fn is_repeatable(&self) -> bool {
+    pub fn is_repeatable(&self) -> bool {
         match self {
             Self::Tool { .. } => false,
             Self::Resource { .. } | Self::Prompt { .. } | Self::Subscribe { .. } => true,
         }
     }
 
-    async fn start(&self, mcp: &Mcp, context: CallContext) -> Result<Streaming<CallEvent>, Status> {
+    /// Starts one round.
+    pub async fn start(&self, mcp: &Mcp, context: CallContext) -> Result<Streaming<CallEvent>, Status> {
         let mut client = mcp.clients.feature.clone();
         let context = Some(context);
         let response = match self {
@@ -265,7 +266,8 @@ impl From<Unanswered> for Failure {
     }
 }
 
-fn silent(idle: Duration) -> Failure {
+/// A feature that says nothing for too long.
+pub fn silent(idle: Duration) -> Failure {
     let sentence = format!("the call was silent for {} seconds and was ended", idle.as_secs());
     Failure::Rpc(RpcError::new(INTERNAL_ERROR, sentence))
 }

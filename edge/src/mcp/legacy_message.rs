@@ -46,7 +46,11 @@ pub async fn legacy_message(
     let session = state.mcp.sessions.get(&session_id, &principal).await?;
     let messages = match jsonrpc::parse(&body)? {
         Incoming::Single(message) => vec![Ok(message)],
-        Incoming::Batch(messages) if session.revision.is_some_and(revisions::WithSessions::accepts_batches) => {
+        Incoming::Batch(messages)
+            if session
+                .revision
+                .is_some_and(revisions::WithSessions::accepts_batches) =>
+        {
             messages
         }
         Incoming::Batch(_) => {

@@ -10,9 +10,12 @@ mod handles;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everything_proto::session::v1::{Event, detached, session_service_client::SessionServiceClient};
+use everything_proto::{
+    events::v1::Change,
+    session::v1::{Event, detached, session_service_client::SessionServiceClient},
+};
 use serving::{CancellationToken, GrpcChannel};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use handles::{Attachment, FollowGuard};
 
@@ -22,6 +25,17 @@ use super::{in_flight::InFlight, session_cache::SessionCache};
 const COMMAND_QUEUE: usize = 4096;
 /// Events that may wait for one client. A client that falls further behind is cut off, and resumes from the log.
 const ATTACHMENT_QUEUE: usize = 256;
+
+/// Changes that may wait for one listener. One that falls further behind is told of a gap.
+const NEWS_QUEUE: usize = 1024;
+
+/// What concerns clients that listen without a session.
+#[derive(Clone, Debug)]
+pub enum News {
+    Change(Arc<Change>),
+    /// Changes may have been missed.
+    Gap,
+}
 
 /// What the link tells an attached stream.
 #[derive(Debug)]
@@ -79,6 +93,7 @@ pub struct Link {
     commands: mpsc::Sender<Command>,
     up: watch::Receiver<bool>,
     numbers: Arc<std::sync::atomic::AtomicU64>,
+    news: broadcast::Sender<News>,
     edge_id: Arc<str>,
 }
 
@@ -93,12 +108,14 @@ impl Link {
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         let (up_sender, up) = watch::channel(false);
         let edge_id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
-        let actor = actor::Actor::new(client, edge_id.clone(), cache, in_flight, up_sender);
+        let news = broadcast::Sender::new(NEWS_QUEUE);
+        let actor = actor::Actor::new(client, edge_id.clone(), cache, in_flight, up_sender, news.clone());
         tokio::spawn(actor.run(receiver, shutdown));
         Self {
             commands,
             up,
             numbers: Arc::default(),
+            news,
             edge_id,
         }
     }
@@ -106,6 +123,11 @@ impl Link {
     /// Random, new with every start of this edge.
     pub fn edge_id(&self) -> &str {
         &self.edge_id
+    }
+
+    /// Changes from now on.
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
     }
 
     /// Whether word of changes arrives. What is cached counts only while it does.

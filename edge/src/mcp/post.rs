@@ -22,6 +22,7 @@ use super::{
     requests::Failure,
     scopes,
     sessions::{ActiveSession, NoSession},
+    stateless,
 };
 use crate::{
     Principal, State,
@@ -55,6 +56,12 @@ async fn take(
     headers::require_json(headers)?;
     headers::accepts_answers(headers)?;
     let incoming = jsonrpc::parse(body)?;
+    let incoming = match incoming {
+        Incoming::Single(message) if stateless::is_meant(headers, &message) => {
+            return stateless::serve(state, principal, headers, message).await;
+        }
+        incoming => incoming,
+    };
     let session_id = headers::single(headers, headers::SESSION_ID)?;
     if let Incoming::Single(Message::Request { id, method, params }) = &incoming
         && method == INITIALIZE

@@ -1,29 +1,51 @@
 //! Which scope a request needs.
 
-use crate::{AuthMode, Principal, Settings, revisions::ClientRequest};
+use crate::{
+    AuthMode, Principal, Settings,
+    revisions::{ClientRequest, Reference},
+};
+
+const TOOLS: &str = "mcp:tools";
+const RESOURCES: &str = "mcp:resources";
+const PROMPTS: &str = "mcp:prompts";
 
 /// The scope that the principal lacks for this request, if any.
 pub fn missing(settings: &Settings, principal: &Principal, request: &ClientRequest) -> Option<&'static str> {
-    let needed = needed(request)?;
     // Without tokens there are no scopes either: everybody may do everything.
-    let granted = settings.auth == AuthMode::Disabled || principal.scopes.iter().any(|scope| scope == needed);
-    (!granted).then_some(needed)
+    if settings.auth == AuthMode::Disabled {
+        return None;
+    }
+    let lacks = |scope: &&'static str| !principal.scopes.iter().any(|granted| granted == scope);
+    needed(request).into_iter().find(lacks)
 }
 
-fn needed(request: &ClientRequest) -> Option<&'static str> {
-    use crate::revisions::Reference;
+fn needed(request: &ClientRequest) -> Vec<&'static str> {
     match request {
-        ClientRequest::Initialize(_) | ClientRequest::Ping | ClientRequest::SetLogLevel { .. } => None,
-        ClientRequest::ListTools { .. } | ClientRequest::CallTool { .. } => Some("mcp:tools"),
+        ClientRequest::Initialize(_)
+        | ClientRequest::Ping
+        | ClientRequest::SetLogLevel { .. }
+        | ClientRequest::Discover => Vec::new(),
+        ClientRequest::ListTools { .. } | ClientRequest::CallTool { .. } => vec![TOOLS],
         ClientRequest::ListResources { .. }
         | ClientRequest::ListResourceTemplates { .. }
         | ClientRequest::ReadResource { .. }
         | ClientRequest::Subscribe { .. }
-        | ClientRequest::Unsubscribe { .. } => Some("mcp:resources"),
-        ClientRequest::ListPrompts { .. } | ClientRequest::GetPrompt { .. } => Some("mcp:prompts"),
-        ClientRequest::Complete(complete) => Some(match complete.reference {
-            Reference::Prompt(_) => "mcp:prompts",
-            Reference::ResourceTemplate(_) => "mcp:resources",
-        }),
+        | ClientRequest::Unsubscribe { .. } => vec![RESOURCES],
+        ClientRequest::ListPrompts { .. } | ClientRequest::GetPrompt { .. } => vec![PROMPTS],
+        ClientRequest::Complete(complete) => vec![match complete.reference {
+            Reference::Prompt(_) => PROMPTS,
+            Reference::ResourceTemplate(_) => RESOURCES,
+        }],
+        ClientRequest::Listen(filter) => {
+            let wants_resources = filter.resources_list_changed || !filter.resource_subscriptions.is_empty();
+            [
+                (filter.tools_list_changed, TOOLS),
+                (filter.prompts_list_changed, PROMPTS),
+                (wants_resources, RESOURCES),
+            ]
+            .into_iter()
+            .filter_map(|(wanted, scope)| wanted.then_some(scope))
+            .collect()
+        }
     }
 }

@@ -12,13 +12,25 @@ use super::{
 };
 use crate::jsonrpc::{self, INVALID_REQUEST, RpcError};
 
+/// The whole JSON-RPC request, for revisions in which the server sends requests.
 pub(super) fn request(
     has: &Has,
     id: &str,
     request: &InputRequest,
     declared: &ClientCapabilities,
 ) -> Result<Bytes, RpcError> {
-    let (method, params) = match request.request.as_ref().ok_or_else(malformed)? {
+    let (method, params) = question(has, id, request, declared)?;
+    Ok(jsonrpc::request(id, method, params.as_deref()))
+}
+
+/// Method and params of a question.
+pub(super) fn question(
+    has: &Has,
+    id: &str,
+    request: &InputRequest,
+    declared: &ClientCapabilities,
+) -> Result<(&'static str, Option<Vec<u8>>), RpcError> {
+    Ok(match request.request.as_ref().ok_or_else(malformed)? {
         Request::SamplingJson(params) => {
             require(declared.sampling, "sampling", r#"{"sampling":{}}"#)?;
             (
@@ -40,8 +52,7 @@ pub(super) fn request(
             require(declared.roots, "roots", r#"{"roots":{}}"#)?;
             ("roots/list", None)
         }
-    };
-    Ok(jsonrpc::request(id, method, params.as_deref()))
+    })
 }
 
 pub(super) fn response(request: &InputRequest, result: &RawValue) -> Result<Bytes, RpcError> {

@@ -27,3 +27,27 @@ pub(super) fn before_2026(error: &Error) -> RpcError {
         data: data.map(ToOwned::to_owned),
     }
 }
+
+/// A feature's error under the codes of 2026-07-28: a resource that is not there is -32602.
+pub(super) fn of_2026(error: &Error) -> RpcError {
+    RpcError {
+        code: if error.code == RESOURCE_NOT_FOUND {
+            INVALID_PARAMS
+        } else {
+            error.code
+        },
+        message: error.message.clone(),
+        data: open(&error.data_json).map(ToOwned::to_owned),
+    }
+}
+
+/// The error of `ask`, when the client did not declare a capability, under its code of 2026-07-28.
+pub(super) fn missing_capability(error: RpcError) -> RpcError {
+    match error.code {
+        INVALID_REQUEST => RpcError {
+            code: MISSING_CLIENT_CAPABILITY,
+            ..error
+        },
+        _ => error,
+    }
+}

@@ -11,6 +11,22 @@ use super::{
 };
 
 pub(super) fn initialize_result(has: &Has, version: &str, server: &DescribeResponse) -> Bytes {
+    let mut result = ObjectWriter::new();
+    result.value("protocolVersion", &version);
+    result.raw(
+        "capabilities",
+        capabilities(
+            has,
+            server.capabilities.as_ref().unwrap_or(&Capabilities::default()),
+        ),
+    );
+    result.raw("serverInfo", implementation(has, server));
+    result.text_if("instructions", &server.instructions);
+    result.finish().into()
+}
+
+/// The `Implementation` object of the server.
+pub(super) fn implementation(has: &Has, server: &DescribeResponse) -> Vec<u8> {
     let mut info = ObjectWriter::new();
     info.value("name", &server.name);
     info.value("version", &server.version);
@@ -22,22 +38,11 @@ pub(super) fn initialize_result(has: &Has, version: &str, server: &DescribeRespo
         info.text_if("websiteUrl", &server.website_url);
         lists::icons(&mut info, &server.icons);
     }
-    let mut result = ObjectWriter::new();
-    result.value("protocolVersion", &version);
-    result.raw(
-        "capabilities",
-        capabilities(
-            has,
-            server.capabilities.as_ref().unwrap_or(&Capabilities::default()),
-        ),
-    );
-    result.raw("serverInfo", info.finish());
-    result.text_if("instructions", &server.instructions);
-    result.finish().into()
+    info.finish()
 }
 
-/// Extensions are left out: these revisions have no member for them.
-fn capabilities(has: &Has, can: &Capabilities) -> Vec<u8> {
+/// Extensions are left out: only the newest revision has a member for them.
+pub(super) fn capabilities(has: &Has, can: &Capabilities) -> Vec<u8> {
     let mut out = ObjectWriter::new();
     let mut group = |declared: bool, name: &str, members: &[(&str, bool)]| {
         if declared {

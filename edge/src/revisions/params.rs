@@ -53,6 +53,38 @@ impl<'a> Params<'a> {
         self.object.get(name).is_some()
     }
 
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(|value| value.get() == "null")
+    }
+
+    /// A boolean; absent means false.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, RpcError> {
+        match self.object.get(name).map(RawValue::get) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(self.wrong(name, "true or false")),
+        }
+    }
+
+    /// A list of at most `most` strings that name something; absent means none.
+    pub(super) fn words(&self, name: &str, most: usize) -> Result<Vec<String>, RpcError> {
+        let Some(value) = self.object.get(name) else {
+            return Ok(Vec::new());
+        };
+        let must = format!("a list of at most {most} strings");
+        let items = json::array(value.get()).map_err(|_| self.wrong(name, &must))?;
+        if items.len() > most {
+            return Err(self.wrong(name, &must));
+        }
+        items
+            .into_iter()
+            .map(|item| {
+                let word = json::string(item).ok_or_else(|| self.wrong(name, &must))?;
+                self.bounded(name, word.into_owned())
+            })
+            .collect()
+    }
+
     pub(super) fn string(&self, name: &str) -> Result<String, RpcError> {
         self.optional_string(name)?
             .ok_or_else(|| self.wrong(name, "a string"))

@@ -79,7 +79,7 @@ pub(super) fn request(
         }
         "logging/setLevel" => {
             let params = read(&["_meta", "level"])?;
-            let level = level(&params)?;
+            let level = level(&params, "level")?;
             (params, ClientRequest::SetLogLevel { level })
         }
         _ => return Err(RpcError::method_not_found(method)),
@@ -162,14 +162,15 @@ fn complete(has: &Has, params: &Params<'_>) -> Result<Complete, RpcError> {
     })
 }
 
-fn level(params: &Params<'_>) -> Result<LogLevel, RpcError> {
-    let name = params.string("level")?;
+/// A parameter that names a severity.
+pub(super) fn level(params: &Params<'_>, parameter: &str) -> Result<LogLevel, RpcError> {
+    let name = params.string(parameter)?;
     notify::LEVELS
         .iter()
         .find(|(_, known)| *known == name)
         .map(|(level, _)| *level)
         .ok_or_else(|| {
             let known: Vec<_> = notify::LEVELS.iter().map(|(_, name)| *name).collect();
-            params.wrong("level", &format!("one of {}", known.join(", ")))
+            params.wrong(parameter, &format!("one of {}", known.join(", ")))
         })
 }

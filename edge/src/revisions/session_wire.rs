@@ -9,8 +9,8 @@ use everything_proto::{
 use serde_json::value::RawValue;
 
 use super::{
-    ClientNotification, ClientRequest, RequestMeta, Revision, WithSessions, ask, errors, handshake, lists, notify,
-    requests, results,
+    ClientNotification, ClientRequest, RequestMeta, Revision, WithSessions, ask, errors, handshake, lists,
+    notify, requests, results,
 };
 use crate::jsonrpc::RpcError;
 

@@ -21,7 +21,11 @@ fn able() -> ClientCapabilities {
     }
 }
 
-fn ask(revision: &dyn WithSessions, request: Request, declared: &ClientCapabilities) -> Result<Value, RpcError> {
+fn ask(
+    revision: &dyn WithSessions,
+    request: Request,
+    declared: &ClientCapabilities,
+) -> Result<Value, RpcError> {
     let request = InputRequest {
         key: "k".into(),
         request: Some(request),

@@ -11,13 +11,13 @@ use everything_proto::session::v1::{
 };
 use serving::{CancellationToken, GrpcChannel, retry::backoff};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::{Command, StreamEvent};
+use super::{Command, News, StreamEvent};
 use crate::{
     jsonrpc::RequestId,
     mcp::{in_flight::InFlight, session_cache::SessionCache},
@@ -39,6 +39,7 @@ pub(super) struct Actor {
     cache: Arc<SessionCache>,
     in_flight: Arc<InFlight>,
     up: watch::Sender<bool>,
+    news: broadcast::Sender<News>,
     followed: HashMap<Arc<str>, FollowedSession>,
     attachments: HashMap<u64, AttachedStream>,
     touched: HashSet<Arc<str>>,
@@ -76,6 +77,7 @@ impl Actor {
         cache: Arc<SessionCache>,
         in_flight: Arc<InFlight>,
         up: watch::Sender<bool>,
+        news: broadcast::Sender<News>,
     ) -> Self {
         Self {
             client,
@@ -83,6 +85,7 @@ impl Actor {
             cache,
             in_flight,
             up,
+            news,
             followed: HashMap::new(),
             attachments: HashMap::new(),
             touched: HashSet::new(),
@@ -103,6 +106,8 @@ impl Actor {
                     self.outbox = Some(outbox);
                     self.take_up();
                     self.up.send_replace(true);
+                    // Nobody listening is no fault, here and below.
+                    _ = self.news.send(News::Gap);
                     tracing::debug!("connected to the session service");
                     let reason = self.serve(connected, &mut commands, &shutdown).await;
                     self.outbox = None;
@@ -354,8 +359,7 @@ impl Actor {
                 self.followed.remove(ended.session_id.as_str());
                 self.in_flight.cancel_session(&ended.session_id);
             }
-            // For clients that listen without a session; there are none before 2026-07-28.
-            Message::Change(_) => {}
+            Message::Change(change) => _ = self.news.send(News::Change(Arc::new(change))),
         }
     }
 

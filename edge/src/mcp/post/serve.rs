@@ -103,7 +103,9 @@ async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Fail
         | ClientRequest::ListPrompts { .. }
         | ClientRequest::Complete(_)
         | ClientRequest::Unsubscribe { .. }
-        | ClientRequest::SetLogLevel { .. }) => return requests::answer(mcp, asker, request).await,
+        | ClientRequest::SetLogLevel { .. }
+        | ClientRequest::Discover
+        | ClientRequest::Listen(_)) => return requests::answer(mcp, asker, request).await,
     };
     Run {
         mcp,

@@ -1,0 +1,265 @@
+//! One round of a call. What a feature asks of the client goes out as a result, and comes back with the next request.
+
+use std::{collections::HashMap, pin::Pin};
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use everything_proto::feature::v1::{
+    CallContext, CallEvent, InputRequired, LogLevel, Result as CallResult, call_event::Event,
+};
+use futures::stream::{self, StreamExt};
+use serving::{CancellationToken, retry::backoff};
+use tonic::{Code, Status, Streaming};
+
+use super::{Job, bad_state, failed, request_state::Remembered};
+use crate::{
+    Principal, State,
+    error::Fault,
+    jsonrpc::{self, RpcError},
+    mcp::{
+        calls::{ATTEMPTS, Call, MAX_ROUNDS, silent},
+        event_body,
+        refusal::HttpRefusal,
+        requests::Failure,
+        stateless::Described,
+    },
+    revisions::Stateless,
+    sse::Frame,
+};
+
+/// A call under way, with all that words its end. Dropping it cancels the call down to the feature.
+struct Running {
+    state: State,
+    principal: Principal,
+    revision: &'static dyn Stateless,
+    id: jsonrpc::RequestId,
+    progress_token: Option<Box<serde_json::value::RawValue>>,
+    log_level: LogLevel,
+    capabilities: everything_proto::feature::v1::ClientCapabilities,
+    described: std::sync::Arc<Described>,
+    call: Call,
+    rounds: u32,
+    events: Pin<Box<Streaming<CallEvent>>>,
+}
+
+enum Step {
+    Notify(Bytes),
+    End(Result<Bytes, Failure>),
+}
+
+/// Runs one round and answers with JSON, or with a stream if something precedes the result.
+pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusal> {
+    let described = job.state.mcp.described(job.revision).await?;
+    let mut context = job.context();
+    let mut rounds = 0;
+    if let Some(sealed) = &job.envelope.request_state {
+        let keys = &job.state.mcp.state_keys;
+        let opened = keys
+            .open(job.principal, &call, sealed)
+            .map_err(|unusable| bad_state(unusable.sentence()))?;
+        rounds = opened.rounds;
+        match take_answers(&job, opened) {
+            Answers::All { answers, state } => {
+                context.inputs_json = answers;
+                context.state = state;
+            }
+            Answers::Some(remembered) => {
+                // What is missing, or cannot be an answer, is asked again ("Error Handling").
+                let result = ask(
+                    job.state,
+                    job.principal,
+                    job.revision,
+                    &call,
+                    &job.envelope.capabilities,
+                    remembered,
+                );
+                let result = result.map_err(failed)?;
+                return Ok(job.answer(&job.revision.signed(&result, &described.info)));
+            }
+        }
+    }
+    let events = start(&job, &call, context).await?;
+    let mut running = Running {
+        state: job.state.clone(),
+        principal: job.principal.clone(),
+        revision: job.revision,
+        id: job.id,
+        progress_token: job.meta.progress_token,
+        log_level: job.envelope.log_level,
+        capabilities: job.envelope.capabilities,
+        described,
+        call,
+        rounds,
+        events: Box::pin(events),
+    };
+    match running.step().await {
+        Step::End(Ok(result)) => Ok(running.response(&result)),
+        Step::End(Err(failure)) => Err(failed(failure)),
+        Step::Notify(first) => Ok(running.into_stream(first)),
+    }
+}
+
+enum Answers {
+    All {
+        answers: HashMap<String, Bytes>,
+        state: Bytes,
+    },
+    Some(Remembered),
+}
+
+/// Adds what the client answered to what it answered before.
+fn take_answers(job: &Job<'_>, mut remembered: Remembered) -> Answers {
+    let outstanding = std::mem::take(&mut remembered.requests);
+    for request in outstanding {
+        let answer = job.envelope.input_responses.get(&request.key);
+        match answer.map(|answer| job.revision.input_response(&request, answer)) {
+            Some(Ok(answer)) => {
+                remembered.answers.insert(request.key.clone(), answer);
+            }
+            Some(Err(_)) | None => remembered.requests.push(request),
+        }
+    }
+    if remembered.requests.is_empty() {
+        Answers::All {
+            answers: remembered.answers,
+            state: remembered.state,
+        }
+    } else {
+        Answers::Some(remembered)
+    }
+}
+
+/// The result that asks for what is outstanding.
+fn ask(
+    state: &State,
+    principal: &Principal,
+    revision: &'static dyn Stateless,
+    call: &Call,
+    declared: &everything_proto::feature::v1::ClientCapabilities,
+    remembered: Remembered,
+) -> Result<Bytes, Failure> {
+    let requests = remembered.requests.clone();
+    let sealed = state.mcp.state_keys.seal(principal, call, remembered);
+    let sealed = sealed.ok_or(Failure::Fault(Fault::Internal))?;
+    revision
+        .input_required(&requests, &sealed, declared)
+        .map_err(Failure::Rpc)
+}
+
+/// Starts the call; at another replica if one does not answer and nothing can have happened.
+async fn start(
+    job: &Job<'_>,
+    call: &Call,
+    context: CallContext,
+) -> Result<Streaming<CallEvent>, HttpRefusal> {
+    let mut attempt = 1;
+    loop {
+        match call.start(&job.state.mcp, context.clone()).await {
+            Ok(events) => return Ok(events),
+            Err(status)
+                if status.code() == Code::Unavailable && call.is_repeatable() && attempt < ATTEMPTS =>
+            {
+                tokio::time::sleep(backoff(attempt)).await;
+                attempt += 1;
+            }
+            Err(status) => return Err(Fault::from_status(&status).into()),
+        }
+    }
+}
+
+impl Running {
+    /// The next thing to send. After `End` there is nothing.
+    async fn step(&mut self) -> Step {
+        let idle = self.state.mcp.settings.call_idle_timeout;
+        loop {
+            let event = match tokio::time::timeout(idle, self.events.message()).await {
+                Ok(Ok(Some(CallEvent { event: Some(event) }))) => event,
+                Ok(Ok(_)) => return self.broken(&Status::internal("a call ended without a terminal event")),
+                Ok(Err(status)) => return self.broken(&status),
+                Err(_) => return Step::End(Err(silent(idle))),
+            };
+            match event {
+                Event::Progress(progress) => {
+                    if let Some(token) = &self.progress_token {
+                        return Step::Notify(self.revision.progress(token, &progress));
+                    }
+                }
+                Event::Log(log) => {
+                    let wanted = self.log_level != LogLevel::Unspecified && log.level() >= self.log_level;
+                    if wanted && log.level() != LogLevel::Unspecified {
+                        return Step::Notify(self.revision.log(&log));
+                    }
+                }
+                Event::InputRequired(required) => return Step::End(self.input_required(required)),
+                Event::Result(result) => return Step::End(self.result(result)),
+                Event::Error(error) => {
+                    return Step::End(Err(Failure::Rpc(self.revision.feature_error(&error))));
+                }
+            }
+        }
+    }
+
+    fn broken(&self, status: &Status) -> Step {
+        Step::End(Err(Failure::Fault(Fault::from_status(status))))
+    }
+
+    fn input_required(&self, required: InputRequired) -> Result<Bytes, Failure> {
+        if required.requests.is_empty() || self.rounds as usize >= MAX_ROUNDS {
+            tracing::warn!("a feature asks the client for nothing, or too often");
+            return Err(Failure::Rpc(RpcError::internal(
+                "the call asked for input in a way that cannot be served",
+            )));
+        }
+        let remembered = Remembered::new(required.state, required.requests, HashMap::new(), self.rounds + 1);
+        let result = ask(
+            &self.state,
+            &self.principal,
+            self.revision,
+            &self.call,
+            &self.capabilities,
+            remembered,
+        )?;
+        Ok(self.revision.signed(&result, &self.described.info))
+    }
+
+    fn result(&self, result: CallResult) -> Result<Bytes, Failure> {
+        let CallResult { result_json, cache } = result;
+        let (worded, cache) = match &self.call {
+            Call::Tool { .. } => (self.revision.call_tool_result(result_json), None),
+            Call::Prompt { .. } => (self.revision.get_prompt_result(result_json), None),
+            Call::Resource { .. } => (
+                self.revision.read_resource_result(result_json),
+                Some(cache.unwrap_or_default()),
+            ),
+            Call::Subscribe { .. } => return Err(Failure::Fault(Fault::Internal)),
+        };
+        let worded = worded.map_err(Failure::Rpc)?;
+        Ok(self
+            .revision
+            .complete(&worded, cache.as_ref(), &self.described.info))
+    }
+
+    fn response(&self, result: &[u8]) -> Response {
+        crate::error::json_response(http::StatusCode::OK, jsonrpc::result(&self.id, result)).into_response()
+    }
+
+    /// The rest of the call as a stream. A client that closes it drops the call.
+    fn into_stream(self, first: Bytes) -> Response {
+        let keep_alive = self.state.config.sse_keep_alive;
+        let first = stream::iter([Frame::message(None, &first).encode()]);
+        let rest = stream::unfold(Some(self), |running| async move {
+            let mut running = running?;
+            match running.step().await {
+                Step::Notify(message) => Some((Frame::message(None, &message).encode(), Some(running))),
+                Step::End(outcome) => {
+                    let message = match outcome {
+                        Ok(result) => jsonrpc::result(&running.id, &result),
+                        Err(failure) => jsonrpc::error(Some(&running.id), &failed(failure).error),
+                    };
+                    Some((Frame::message(None, &message).encode(), None))
+                }
+            }
+        });
+        event_body::respond(first.chain(rest).boxed(), keep_alive, CancellationToken::new())
+    }
+}

@@ -1,0 +1,195 @@
+//! `subscriptions/listen`: changes, as they happen, of the kinds that the client asked for ("Subscriptions").
+
+use std::{collections::VecDeque, sync::Arc};
+
+use axum::response::Response;
+use bytes::Bytes;
+use everything_proto::{
+    events::v1::{Change, ListChanged, change, list_changed::List},
+    feature::v1::{Capabilities, call_event::Event},
+};
+use futures::stream::{self, StreamExt};
+use serving::CancellationToken;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::{Described, Job, user_key};
+use crate::{
+    jsonrpc::{self, RequestId},
+    mcp::{calls::Call, event_body, link::News, refusal::HttpRefusal},
+    revisions::{Filter, Stateless},
+    sse::Frame,
+};
+
+/// Resources asked about at once.
+const CONCURRENCY: usize = 16;
+
+/// An open stream.
+struct Listening {
+    revision: &'static dyn Stateless,
+    id: RequestId,
+    filter: Filter,
+    /// Changes that concern one user only say so by this key.
+    user_key: String,
+    news: Receiver<News>,
+    described: Arc<Described>,
+    shutdown: CancellationToken,
+    pending: VecDeque<Bytes>,
+    ended: bool,
+}
+
+pub(super) async fn open(job: Job<'_>, wanted: Filter) -> Result<Response, HttpRefusal> {
+    // Listening before anything is said: nothing falls in between.
+    let news = job.state.mcp.link.news();
+    let described = job.state.mcp.described(job.revision).await?;
+    let filter = honoured(
+        &job,
+        wanted,
+        described.server.capabilities.clone().unwrap_or_default(),
+    )
+    .await;
+    let acknowledged = job.revision.acknowledged(&job.id, &filter);
+    let keep_alive = job.state.config.sse_keep_alive;
+    let listening = Listening {
+        revision: job.revision,
+        id: job.id,
+        filter,
+        user_key: user_key(job.principal),
+        news,
+        described,
+        shutdown: job.state.shutdown.clone(),
+        pending: VecDeque::from([acknowledged]),
+        ended: false,
+    };
+    let frames = stream::unfold(listening, |mut listening| async move {
+        let message = listening.next().await?;
+        Some((Frame::message(None, &message).encode(), listening))
+    });
+    Ok(event_body::respond(
+        frames.boxed(),
+        keep_alive,
+        CancellationToken::new(),
+    ))
+}
+
+/// What of the wishes this server can fulfil.
+async fn honoured(job: &Job<'_>, wanted: Filter, can: Capabilities) -> Filter {
+    let resources = if can.resources_subscribe {
+        wanted.resource_subscriptions
+    } else {
+        Vec::new()
+    };
+    let resource_subscriptions = stream::iter(resources)
+        .map(|uri| async move { is_subscribable(job, &uri).await.then_some(uri) })
+        .buffered(CONCURRENCY)
+        .filter_map(|uri| async move { uri })
+        .collect()
+        .await;
+    Filter {
+        tools_list_changed: wanted.tools_list_changed && can.tools_list_changed,
+        prompts_list_changed: wanted.prompts_list_changed && can.prompts_list_changed,
+        resources_list_changed: wanted.resources_list_changed && can.resources_list_changed,
+        resource_subscriptions,
+    }
+}
+
+async fn is_subscribable(job: &Job<'_>, uri: &str) -> bool {
+    let call = Call::Subscribe { uri: uri.to_owned() };
+    let Ok(mut events) = call.start(&job.state.mcp, job.context()).await else {
+        return false;
+    };
+    let terminal = tokio::time::timeout(job.state.mcp.settings.call_idle_timeout, events.message()).await;
+    let event = terminal
+        .ok()
+        .and_then(Result::ok)
+        .flatten()
+        .and_then(|event| event.event);
+    matches!(event, Some(Event::Result(_)))
+}
+
+impl Listening {
+    /// The next message; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(message) = self.pending.pop_front() {
+                return Some(message);
+            }
+            if self.ended {
+                return None;
+            }
+            let news = tokio::select! {
+                news = self.news.recv() => news,
+                () = self.shutdown.cancelled() => {
+                    self.ended = true;
+                    let result = self.revision.subscription_ended(&self.id, &self.described.info);
+                    return Some(jsonrpc::result(&self.id, &result));
+                }
+            };
+            match news {
+                Ok(News::Change(change)) => self.hear(&change),
+                // What was missed is not known; so everything may have changed.
+                Ok(News::Gap) | Err(RecvError::Lagged(_)) => self.assume_everything_changed(),
+                Err(RecvError::Closed) => self.ended = true,
+            }
+        }
+    }
+
+    fn hear(&mut self, change: &Change) {
+        if !change.session_key.is_empty() && change.session_key != self.user_key {
+            return;
+        }
+        match &change.change {
+            Some(change::Change::ResourcesUpdated(updated)) => {
+                let uris = &self.filter.resource_subscriptions;
+                let concerned: Vec<String> = uris
+                    .iter()
+                    .filter(|uri| {
+                        updated.uris.contains(uri)
+                            || updated
+                                .uri_prefixes
+                                .iter()
+                                .any(|prefix| uri.starts_with(prefix.as_str()))
+                    })
+                    .cloned()
+                    .collect();
+                for uri in concerned {
+                    self.push(&self.revision.resource_updated(&uri));
+                }
+            }
+            Some(change::Change::ListChanged(changed)) if self.wants(changed.list()) => {
+                if let Some(notification) = self.revision.change(change) {
+                    self.push(&notification);
+                }
+            }
+            // Nobody can ask for logs here.
+            Some(change::Change::ListChanged(_) | change::Change::Log(_) | change::Change::Stderr(_))
+            | None => {}
+        }
+    }
+
+    fn assume_everything_changed(&mut self) {
+        for list in [List::Tools, List::Prompts, List::Resources] {
+            let changed = change::Change::ListChanged(ListChanged { list: list.into() });
+            self.hear(&Change {
+                change: Some(changed),
+                ..Change::default()
+            });
+        }
+        for uri in self.filter.resource_subscriptions.clone() {
+            self.push(&self.revision.resource_updated(&uri));
+        }
+    }
+
+    fn wants(&self, list: List) -> bool {
+        match list {
+            List::Tools => self.filter.tools_list_changed,
+            List::Prompts => self.filter.prompts_list_changed,
+            List::Resources => self.filter.resources_list_changed,
+            List::Unspecified => false,
+        }
+    }
+
+    fn push(&mut self, notification: &[u8]) {
+        self.pending
+            .push_back(self.revision.on_subscription(notification, &self.id));
+    }
+}
