@@ -25,6 +25,8 @@ const STEPS: usize = 12;
 pub struct Browser {
     client: Client,
     user: String,
+    /// What the client asks for; none leaves it to the server.
+    scope: Option<String>,
     cookies: BTreeMap<String, String>,
 }
 
@@ -46,8 +48,15 @@ impl Browser {
         Ok(Self {
             client,
             user: user.to_owned(),
+            scope: None,
             cookies: BTreeMap::new(),
         })
+    }
+
+    /// Asks for these scopes only, separated by spaces.
+    pub fn asking_for(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.to_owned());
+        self
     }
 
     /// Logs in to the MCP endpoint at `mcp_url`, knowing nothing but that address: discovers the authorization server,
@@ -149,6 +158,9 @@ impl Browser {
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256")
             .append_pair("resource", resource);
+        if let Some(scope) = &self.scope {
+            url.query_pairs_mut().append_pair("scope", scope);
+        }
         let back = self.follow(url).await?;
         let parameter = |name: &str| {
             back.query_pairs()

@@ -11,7 +11,9 @@ mod hardening {
     mod lifecycle;
     mod messages;
     mod methods;
+    mod ownership;
     mod parameters;
+    mod scopes;
 
     mod discretion;
     mod table;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
@@ -12,7 +15,7 @@ use super::Denied;
 use crate::{
     State,
     error::{Face, Fault, rpc_response},
-    jsonrpc::{INVALID_REQUEST, RpcError},
+    jsonrpc::{self, INVALID_REQUEST, RequestId, RpcError},
     oauth::metadata::{LEGACY_RESOURCE_METADATA_PATH, RESOURCE_METADATA_PATH},
 };
 
@@ -80,23 +83,27 @@ pub async fn denied(state: &State, path: &str, denied: Denied) -> Response {
     }
 }
 
-/// The token is good, but not for this: names the scope that is missing, so that the client can ask for it.
-pub async fn insufficient_scope(state: &State, scope: &str) -> Response {
+/// The token is good, but not for the request `id` on the MCP path `path`: names the scope that is missing, so that the
+/// client can ask for it.
+pub async fn insufficient_scope(state: &State, path: &str, id: Option<&RequestId>, scope: &str) -> Response {
     let sentence = "the access token lacks a scope that this needs";
     let parameters = [
         ("error", "insufficient_scope"),
         ("scope", scope),
         ("error_description", sentence),
     ];
-    respond(
+    let mut response = respond(
         state,
-        "/mcp",
+        path,
         StatusCode::FORBIDDEN,
         "Bearer",
         &parameters,
         sentence,
     )
-    .await
+    .await;
+    let error = RpcError::new(INVALID_REQUEST, sentence);
+    *response.body_mut() = Body::from(jsonrpc::error(id, &error));
+    response
 }
 
 async fn respond(

@@ -115,7 +115,8 @@ async fn take_up(
         return Ok(None);
     }
     if let Some(scope) = scopes::missing(&state.config, principal, &request) {
-        return Ok(Some(challenge::insufficient_scope(state, scope).await));
+        let refused = challenge::insufficient_scope(state, "/message", Some(&id), scope).await;
+        return Ok(Some(refused));
     }
     let working = state
         .mcp

@@ -139,7 +139,7 @@ async fn one(
         Err(error) => return Ok(rpc_error(&id, &error)),
     };
     if let Some(scope) = scopes::missing(&state.config, principal, &request) {
-        return Ok(challenge::insufficient_scope(state, scope).await);
+        return Ok(challenge::insufficient_scope(state, "/mcp", Some(&id), scope).await);
     }
     let working = state
         .mcp
@@ -203,7 +203,7 @@ async fn batch(
         match revision.request(&method, params.as_deref()) {
             Ok((request, meta)) => {
                 if let Some(scope) = scopes::missing(&state.config, principal, &request) {
-                    return Ok(challenge::insufficient_scope(state, scope).await);
+                    return Ok(challenge::insufficient_scope(state, "/mcp", None, scope).await);
                 }
                 description
                     .get_or_insert_with(|| call_description(&state.mcp, &id, &method, params.as_deref()));

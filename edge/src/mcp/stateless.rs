@@ -96,7 +96,7 @@ async fn request(
     let (request, meta) = revision.request(method, params).map_err(refuse)?;
     mirrored_headers::check_target(headers, method, name(&request)).map_err(HttpRefusal::bad_request)?;
     if let Some(scope) = scopes::missing(&state.config, principal, &request) {
-        return Ok(challenge::insufficient_scope(state, scope).await);
+        return Ok(challenge::insufficient_scope(state, "/mcp", Some(id), scope).await);
     }
     let job = Job {
         state,

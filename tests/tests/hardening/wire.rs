@@ -242,7 +242,8 @@ impl Events {
     pub async fn message(&mut self) -> Option<Value> {
         loop {
             let event = self.next().await?;
-            if !event.data.is_empty() {
+            let is_message = event.name.is_none_or(|name| name == "message");
+            if is_message && !event.data.is_empty() {
                 return Some(serde_json::from_str(&event.data).unwrap());
             }
         }
