@@ -7,6 +7,7 @@ use crate::consent::{expired, other_browser};
 use crate::error::Error;
 use crate::oauth_error::{ErrorCode, ErrorPage, Failure, OAuthError};
 use crate::parameters::Parameters;
+use crate::provider::same_issuer;
 use crate::records::{AuthorizationRequest, Code, Login, Terms, UserId, spent_key};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -83,7 +84,7 @@ impl AuthorizationServer {
             }
         }
         if let (Some(expected), Some(named)) = (self.upstream.issuer(), parameters.get("iss"))
-            && expected != named
+            && !same_issuer(expected, named)
         {
             return failed("the answer came from another identity provider");
         }

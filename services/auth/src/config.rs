@@ -10,10 +10,15 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 use url::{Host, Url};
 
+use self::external::{ExternalConfig, ExternalSettings};
+use self::upstream::{UpstreamConfig, UpstreamSettings};
 use crate::client::{Client, preregistered};
 use crate::error::Error;
 use crate::limits::RateLimits;
 use crate::resource::Resources;
+
+pub(crate) mod external;
+pub(crate) mod upstream;
 
 /// Settings as given.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +57,10 @@ pub struct Config {
     pub dpop_nonces: bool,
     #[command(flatten)]
     pub rate_limits: RateLimits,
+    #[command(flatten)]
+    pub upstream: UpstreamConfig,
+    #[command(flatten)]
+    pub external: ExternalConfig,
     /// Lets the fake upstream provider, where anybody logs in as anybody, run for a public https BASE_URI.
     #[arg(long, env = "FAKE_UPSTREAM_ON_PUBLIC_HOST", default_value_t = false)]
     pub fake_upstream_on_public_host: bool,
@@ -73,6 +82,10 @@ pub struct Settings {
     pub loopback_documents: bool,
     pub dpop_nonces: bool,
     pub rate_limits: RateLimits,
+    /// `None`: the fake one.
+    pub(crate) upstream: Option<UpstreamSettings>,
+    /// `None`: tokens are issued here.
+    pub(crate) external: Option<ExternalSettings>,
 }
 
 impl Default for Config {
@@ -89,6 +102,8 @@ impl Default for Config {
             client_documents_from_loopback: false,
             dpop_nonces: true,
             rate_limits: RateLimits::default(),
+            upstream: UpstreamConfig::default(),
+            external: ExternalConfig::default(),
             fake_upstream_on_public_host: false,
         }
     }
@@ -116,7 +131,16 @@ impl Settings {
                 problems.push(format!("{name} must be between 1 and {most}"));
             }
         }
-        if is_public(base_uri) && !config.fake_upstream_on_public_host {
+        let external = config.external.check().unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        let upstream = config.upstream.check().unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        let fake = upstream.is_none() && external.is_none();
+        if fake && is_public(base_uri) && !config.fake_upstream_on_public_host {
             problems.push(
                 "the fake upstream provider lets anybody log in as anybody and is refused for a public https BASE_URI: \
                  configure a real one, or set FAKE_UPSTREAM_ON_PUBLIC_HOST=true"
@@ -144,6 +168,8 @@ impl Settings {
             loopback_documents: config.client_documents_from_loopback,
             dpop_nonces: config.dpop_nonces,
             rate_limits: config.rate_limits.clone(),
+            upstream,
+            external,
         })
     }
 

@@ -74,8 +74,18 @@ impl AuthorizationServer {
             verifier: verifier.expose().to_owned(),
         };
         self.vault.put(&state, &login, self.settings.login_ttl).await?;
+        let back = WayBack::of(&login.request);
+        let location = self
+            .upstream
+            .authorize_url(&state, &verifier)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "no login at the identity provider");
+                let away = ErrorCode::TemporarilyUnavailable.because("the identity provider is unavailable");
+                self.error_response(&back, &away)
+            });
         Ok(Redirect {
-            location: self.upstream.authorize_url(&state, &verifier),
+            location,
             browser: None,
         })
     }

@@ -1,5 +1,6 @@
 //! Demonstrating proof of possession (RFC 9449): tokens that are worth nothing without a private key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,12 +12,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::client::metadata::has_private_part;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::jwt;
 use crate::oauth_error::{ErrorCode, Failure, OAuthError};
 use crate::secret::{Secret, SecretHash, hex, random_bytes, sha256_base64url};
-use crate::server::AuthorizationServer;
-use crate::store::{Claim, Key, Space};
+use crate::store::{Claim, Key, Space, Store};
 
 /// How far a proof's `iat` may be off.
 const WINDOW_S: u64 = 120;
@@ -51,9 +52,18 @@ fn invalid<T>(what: &'static str) -> Result<T, Failure<OAuthError>> {
     Err(Failure::refused(ErrorCode::InvalidDpopProof, what))
 }
 
-impl AuthorizationServer {
+/// Checks proofs; what it remembers is shared by all replicas.
+#[derive(Clone)]
+pub(crate) struct ProofChecker {
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    /// Whether proofs need a nonce of ours.
+    pub nonces: bool,
+}
+
+impl ProofChecker {
     /// RFC 9449 section 4.3: the key that the sender of the request holds. `token`: the access token it came with.
-    pub(crate) async fn check_proof(
+    pub async fn check(
         &self,
         proof: &DpopProof,
         token: Option<&Secret>,
@@ -77,15 +87,14 @@ impl AuthorizationServer {
         if claims.jti.is_empty() || claims.jti.len() > MAX_JTI {
             return invalid("the jti of the DPoP proof is missing or too long");
         }
-        if self.settings.dpop_nonces {
+        if self.nonces {
             self.check_nonce(claims.nonce.as_deref()).await?;
         }
         let id = SecretHash::of(&format!("dpop {} {}", key.0, claims.jti));
         let seen = Key::new(Space::Replay, id.as_str());
         let remembered = Duration::from_secs(2 * WINDOW_S);
         match self
-            .vault
-            .store()
+            .store
             .claim(&seen, Bytes::from_static(b"1"), remembered)
             .await?
         {
@@ -102,8 +111,7 @@ impl AuthorizationServer {
             None => false,
             Some(nonce) if nonce == current => true,
             Some(nonce) => {
-                self.vault
-                    .store()
+                self.store
                     .get(&nonce_key(slot.saturating_sub(1)))
                     .await?
                     .as_deref()
@@ -121,14 +129,13 @@ impl AuthorizationServer {
 
     async fn nonce(&self, slot: u64) -> Result<String, Error> {
         let key = nonce_key(slot);
-        if let Some(known) = self.vault.store().get(&key).await? {
+        if let Some(known) = self.store.get(&key).await? {
             return Ok(String::from_utf8_lossy(&known).into_owned());
         }
         let fresh = hex(random_bytes::<16>()?.as_slice());
         let remembered = Duration::from_secs(3 * NONCE_SLOT_S);
         match self
-            .vault
-            .store()
+            .store
             .claim(&key, Bytes::from(fresh.clone()), remembered)
             .await?
         {

@@ -15,6 +15,9 @@ pub enum Error {
     Settings(String),
     #[error("serving: {0}")]
     Serving(#[from] serving::Error),
+    /// Another provider that is needed for an answer.
+    #[error("provider: {0}")]
+    Provider(String),
     #[error("redis: {0}")]
     Redis(#[from] redis_store::Error),
 }
@@ -30,6 +33,10 @@ impl From<Error> for tonic::Status {
             Error::Store(StoreError::Full) => {
                 tracing::warn!(%error, "the store is full");
                 Self::resource_exhausted("the authorization store is full")
+            }
+            Error::Provider(_) => {
+                tracing::warn!(%error, "another provider does not answer");
+                Self::unavailable("the authorization server is unavailable")
             }
             Error::Internal(_) | Error::Settings(_) | Error::Serving(_) | Error::Redis(_) => {
                 tracing::error!(%error, "internal error");

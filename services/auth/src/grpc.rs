@@ -7,11 +7,13 @@ use everything_proto::auth::v1::{self as proto};
 use crate::authorization::{Browser, Redirect};
 use crate::client::authentication::{BasicCredentials, ClientRequest};
 use crate::dpop::DpopProof;
+use crate::introspection::Active;
 use crate::oauth_error::{ErrorPage, OAuthError};
 use crate::parameters::Parameters;
 use crate::secret::Secret;
 
 pub(crate) mod auth_service;
+pub(crate) mod external_service;
 pub(crate) mod fake_upstream_service;
 
 fn parameters(pairs: Vec<proto::Parameter>) -> Parameters {
@@ -92,6 +94,24 @@ fn cookie(browser: Option<Browser>) -> (String, u32) {
             u32::try_from(browser.max_age_s).unwrap_or(u32::MAX),
         ),
         None => (String::new(), 0),
+    }
+}
+
+fn active(token: Active, issuer: &str) -> proto::IntrospectResponse {
+    let token_type = if token.jkt.is_some() { "DPoP" } else { "Bearer" };
+    proto::IntrospectResponse {
+        active: true,
+        user_id: token.user_id,
+        client_id: token.client_id,
+        scopes: token.scopes,
+        audience: token.audience,
+        issuer: issuer.to_owned(),
+        expires_at: seconds(token.expires_at),
+        issued_at: seconds(token.issued_at),
+        token_type: token_type.to_owned(),
+        jkt: token.jkt.unwrap_or_default(),
+        grant_id: token.grant_id,
+        error: None,
     }
 }
 

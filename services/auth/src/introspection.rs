@@ -50,7 +50,7 @@ impl AuthorizationServer {
         let Some(proof) = proof else {
             return Ok(Some(active));
         };
-        let Thumbprint(key) = self.check_proof(proof, Some(&token)).await?;
+        let Thumbprint(key) = self.proofs.check(proof, Some(&token)).await?;
         Ok(Some(active).filter(|active| active.jkt.as_ref() == Some(&key)))
     }
 

@@ -14,6 +14,8 @@
 //! | `Introspect` | `introspection.rs` |
 //! | `Revoke`, `Watch` | `revocation.rs` |
 //!
+//! With `AUTH_ISSUER` set, another authorization server issues the tokens, and `external.rs` checks them.
+//!
 //! State is in [`store`] (memory or Redis, one contract), sealed by `vault`: a value is found by the SHA-256 of its
 //! secret and encrypted under a key that only the secret yields. Tokens point to a grant record and are worth nothing
 //! without it, so revoking everything that came from one login is one deletion.
@@ -27,6 +29,7 @@ mod consent;
 mod documents;
 mod dpop;
 mod error;
+mod external;
 mod grpc;
 mod introspection;
 mod jwt;
@@ -36,6 +39,7 @@ mod oauth_error;
 mod outgoing;
 mod parameters;
 mod pkce;
+mod provider;
 mod pushed;
 mod records;
 mod redirect_uri;
@@ -51,6 +55,8 @@ mod token;
 mod upstream;
 mod vault;
 
+pub use config::external::ExternalConfig;
+pub use config::upstream::{SecretSetting, UpstreamAuthentication, UpstreamConfig};
 pub use config::{Config, Settings};
 pub use error::Error;
 pub use limits::RateLimits;

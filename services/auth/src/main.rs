@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use everything_auth::{Config, Dependencies, Error, Service};
 use redis_store::{Redis, RedisArgs};
 use serving::{GrpcLimits, ListenAddr, Listener};
@@ -25,6 +25,9 @@ struct Cli {
     /// Where users and clients reach the edge: the issuer identifier, and the origin of all pages.
     #[arg(long, env = "BASE_URI", default_value = "http://localhost:3232")]
     base_uri: Url,
+    /// Who issues tokens: `internal` (this service) or `external` (AUTH_ISSUER).
+    #[arg(long, env = "AUTH_MODE", value_enum, default_value_t)]
+    auth_mode: AuthMode,
     #[command(flatten)]
     config: Config,
     #[command(flatten)]
@@ -33,6 +36,13 @@ struct Cli {
     limits: GrpcLimits,
     #[command(flatten)]
     telemetry: TelemetryArgs,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum AuthMode {
+    #[default]
+    Internal,
+    External,
 }
 
 #[derive(Subcommand)]
@@ -57,6 +67,11 @@ async fn main() -> anyhow::Result<ExitCode> {
             Dependencies::memory()
         }
     };
+    let external = cli.auth_mode == AuthMode::External;
+    if external != cli.config.external.auth_issuer.is_some() {
+        tracing::error!("bad settings: AUTH_MODE=external and AUTH_ISSUER go together");
+        return Ok(ExitCode::from(BAD_SETTINGS));
+    }
     let service = match Service::build(&cli.base_uri, &cli.config, dependencies) {
         Err(Error::Settings(problems)) => {
             tracing::error!(problems, "bad settings");

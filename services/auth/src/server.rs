@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::dpop::ProofChecker;
 use crate::store::Store;
 use crate::upstream::Upstream;
 use crate::upstream::http::HttpClient;
@@ -17,6 +18,7 @@ pub struct AuthorizationServer {
     pub(crate) upstream: Arc<dyn Upstream>,
     /// For URLs that clients name.
     pub(crate) strangers: Arc<dyn HttpClient>,
+    pub(crate) proofs: ProofChecker,
 }
 
 impl AuthorizationServer {
@@ -27,12 +29,18 @@ impl AuthorizationServer {
         strangers: Arc<dyn HttpClient>,
         clock: Clock,
     ) -> Self {
+        let proofs = ProofChecker {
+            store: Arc::clone(&store),
+            clock,
+            nonces: settings.dpop_nonces,
+        };
         Self {
             settings,
             vault: Vault::new(store),
             clock,
             upstream,
             strangers,
+            proofs,
         }
     }
 }

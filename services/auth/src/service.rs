@@ -11,13 +11,17 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
+use crate::dpop::ProofChecker;
 use crate::error::Error;
+use crate::external::ExternalServer;
 use crate::grpc::auth_service::AuthGrpc;
+use crate::grpc::external_service::ExternalGrpc;
 use crate::grpc::fake_upstream_service::FakeUpstreamGrpc;
 use crate::outgoing::{Outgoing, Reach};
 use crate::server::AuthorizationServer;
 use crate::store::{MemoryStore, RedisStore, Store};
 use crate::upstream::fake::FakeProvider;
+use crate::upstream::oauth::{OAuthProvider, OAuthUpstream};
 
 /// What the service runs on.
 pub struct Dependencies {
@@ -28,9 +32,18 @@ pub struct Dependencies {
 
 /// A service that is ready to be served.
 pub struct Service {
-    server: Arc<AuthorizationServer>,
-    fake: FakeProvider,
+    face: Face,
     readiness: ReadinessReceiver,
+}
+
+enum Face {
+    /// Tokens are issued here.
+    Internal {
+        server: Arc<AuthorizationServer>,
+        fake: Option<FakeProvider>,
+    },
+    /// Tokens are issued elsewhere.
+    External(Arc<ExternalServer>),
 }
 
 impl Dependencies {
@@ -62,22 +75,20 @@ impl Service {
             readiness,
             clock,
         } = dependencies;
-        let fake = FakeProvider::new(&settings, Arc::clone(&store));
-        let upstream = Arc::new(fake.upstream()?);
-        let reach = if settings.loopback_documents {
-            Reach::PublicAndLoopback
-        } else {
-            Reach::Public
+        let face = match settings.external.clone() {
+            Some(external) => {
+                let proofs = ProofChecker {
+                    store,
+                    clock,
+                    nonces: settings.dpop_nonces,
+                };
+                let http = Arc::new(Outgoing::new(Reach::Anywhere)?);
+                let server = ExternalServer::new(external, settings.resources, http, proofs, clock);
+                Face::External(Arc::new(server))
+            }
+            None => internal(settings, store, clock)?,
         };
-        let strangers = Arc::new(Outgoing::new(reach)?);
-        let server = Arc::new(AuthorizationServer::new(
-            settings, store, upstream, strangers, clock,
-        ));
-        Ok(Self {
-            server,
-            fake,
-            readiness,
-        })
+        Ok(Self { face, readiness })
     }
 
     /// Serves until `shutdown`.
@@ -87,15 +98,70 @@ impl Service {
         limits: GrpcLimits,
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
-        let auth = AuthServiceServer::new(AuthGrpc::new(self.server, shutdown.clone()))
-            .max_decoding_message_size(limits.max_message_bytes)
-            .max_encoding_message_size(limits.max_message_bytes);
-        let fake = FakeUpstreamServiceServer::new(FakeUpstreamGrpc(self.fake))
-            .max_decoding_message_size(limits.max_message_bytes)
-            .max_encoding_message_size(limits.max_message_bytes);
-        let server = GrpcServer::new(limits).add_service(auth).add_service(fake);
+        let bytes = limits.max_message_bytes;
+        let server = GrpcServer::new(limits);
+        let server = match self.face {
+            Face::External(external) => {
+                let auth = AuthServiceServer::new(ExternalGrpc::new(external, shutdown.clone()))
+                    .max_decoding_message_size(bytes)
+                    .max_encoding_message_size(bytes);
+                server.add_service(auth)
+            }
+            Face::Internal {
+                server: internal,
+                fake,
+            } => {
+                let auth = AuthServiceServer::new(AuthGrpc::new(internal, shutdown.clone()))
+                    .max_decoding_message_size(bytes)
+                    .max_encoding_message_size(bytes);
+                let server = server.add_service(auth);
+                match fake {
+                    None => server,
+                    Some(fake) => server.add_service(
+                        FakeUpstreamServiceServer::new(FakeUpstreamGrpc(fake))
+                            .max_decoding_message_size(bytes)
+                            .max_encoding_message_size(bytes),
+                    ),
+                }
+            }
+        };
         Ok(server.serve(listener, self.readiness, shutdown).await?)
     }
+}
+
+fn internal(settings: Settings, store: Arc<dyn Store>, clock: Clock) -> Result<Face, Error> {
+    let (upstream, fake) = match settings.upstream.clone() {
+        Some(real) => {
+            let provider = OAuthProvider {
+                endpoints: real.endpoints,
+                client_id: real.client_id,
+                client_secret: real.client_secret,
+                authentication: real.authentication,
+                redirect_uri: settings.endpoint("/callback"),
+                scopes: real.scopes,
+                user_id_claim: real.user_id_claim,
+            };
+            (
+                OAuthUpstream::new(provider, Arc::new(Outgoing::new(Reach::Anywhere)?))?,
+                None,
+            )
+        }
+        None => {
+            let fake = FakeProvider::new(&settings, Arc::clone(&store));
+            (fake.upstream()?, Some(fake))
+        }
+    };
+    let reach = if settings.loopback_documents {
+        Reach::PublicAndLoopback
+    } else {
+        Reach::Public
+    };
+    let strangers = Arc::new(Outgoing::new(reach)?);
+    let server = AuthorizationServer::new(settings, store, Arc::new(upstream), strangers, clock);
+    Ok(Face::Internal {
+        server: Arc::new(server),
+        fake,
+    })
 }
 
 fn redis_readiness(redis: &Redis) -> ReadinessReceiver {

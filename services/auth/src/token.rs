@@ -71,7 +71,7 @@ impl AuthorizationServer {
         }
         let key = match proof {
             None => None,
-            Some(proof) => Some(self.check_proof(proof, None).await?),
+            Some(proof) => Some(self.proofs.check(proof, None).await?),
         };
         let asking = Asking {
             client: &client,

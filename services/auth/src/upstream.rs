@@ -24,7 +24,7 @@ pub enum UpstreamError {
 #[async_trait]
 pub trait Upstream: Send + Sync + 'static {
     /// Where the browser goes to log in. `state` comes back with the code.
-    fn authorize_url(&self, state: &Secret, verifier: &Secret) -> String;
+    async fn authorize_url(&self, state: &Secret, verifier: &Secret) -> Result<String, UpstreamError>;
 
     /// The provider's issuer identifier, if it is known: then an `iss` in its response must be this (RFC 9207).
     fn issuer(&self) -> Option<&str>;

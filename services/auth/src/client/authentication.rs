@@ -67,11 +67,12 @@ enum Proof<'a> {
 }
 
 impl Audience {
-    pub fn includes(&self, wanted: &str) -> bool {
-        match self {
-            Self::One(audience) => audience == wanted,
-            Self::Many(audiences) => audiences.iter().any(|audience| audience == wanted),
-        }
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let audiences = match self {
+            Self::One(audience) => std::slice::from_ref(audience),
+            Self::Many(audiences) => audiences.as_slice(),
+        };
+        audiences.iter().map(String::as_str)
     }
 }
 
@@ -136,7 +137,7 @@ impl AuthorizationServer {
         // are taken, so an assertion for one cannot be used at another.
         let for_us = ["", "/token", "/introspect", "/revoke", "/par"]
             .iter()
-            .any(|path| claims.aud.includes(&self.settings.endpoint(path)));
+            .any(|path| claims.aud.iter().any(|name| name == self.settings.endpoint(path)));
         let in_time = claims.exp > now.saturating_sub(SKEW_S)
             && claims.exp <= now + MAX_ASSERTION_LIFE_S + SKEW_S
             && claims.nbf.is_none_or(|nbf| nbf <= now + SKEW_S)

@@ -10,11 +10,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
-    address, client_request, cookie, error_page, given, oauth_error, parameters, proof, redirect, seconds,
+    active, address, client_request, cookie, error_page, given, oauth_error, parameters, proof, redirect,
 };
 use crate::authorization::Begun;
 use crate::consent::Decision;
-use crate::introspection::Active;
 use crate::oauth_error::Failure;
 use crate::pushed;
 use crate::scope::Scopes;
@@ -237,7 +236,7 @@ impl AuthService for AuthGrpc {
             }
         };
         let response = match answer {
-            Ok(Some(active)) => self.active(active),
+            Ok(Some(token)) => active(token, self.server.issuer()),
             Ok(None) => proto::IntrospectResponse::default(),
             Err(Failure::Refused(error)) => proto::IntrospectResponse {
                 error: Some(oauth_error(error)),
@@ -271,26 +270,6 @@ impl AuthService for AuthGrpc {
         let (events, receiver) = mpsc::channel(WATCH_BUFFER);
         tokio::spawn(forward(revocations, events, self.shutdown.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
-    }
-}
-
-impl AuthGrpc {
-    fn active(&self, active: Active) -> proto::IntrospectResponse {
-        let token_type = if active.jkt.is_some() { "DPoP" } else { "Bearer" };
-        proto::IntrospectResponse {
-            active: true,
-            user_id: active.user_id,
-            client_id: active.client_id,
-            scopes: active.scopes,
-            audience: active.audience,
-            issuer: self.server.issuer().to_owned(),
-            expires_at: seconds(active.expires_at),
-            issued_at: seconds(active.issued_at),
-            token_type: token_type.to_owned(),
-            jkt: active.jkt.unwrap_or_default(),
-            grant_id: active.grant_id,
-            error: None,
-        }
     }
 }
 

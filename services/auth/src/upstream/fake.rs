@@ -9,10 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use url::Url;
 
 use super::http::{HttpClient, HttpError};
 use super::oauth::{OAuthProvider, OAuthUpstream};
 use crate::config::Settings;
+use crate::config::upstream::{UpstreamAuthentication, UpstreamEndpoints};
 use crate::error::Error;
 use crate::oauth_error::{ErrorPage, Failure};
 use crate::parameters::Parameters;
@@ -67,15 +69,18 @@ impl FakeProvider {
     }
 
     /// The authorization server's view of this provider.
-    pub fn upstream(&self) -> Result<OAuthUpstream, Error> {
+    pub(crate) fn upstream(&self) -> Result<OAuthUpstream, Error> {
+        let url =
+            |path| Url::parse(&self.at(path)).map_err(|error| Error::Settings(format!("BASE_URI: {error}")));
         let provider = OAuthProvider {
-            issuer: None,
-            authorization_endpoint: self.at(AUTHORIZE),
-            token_endpoint: self.at(TOKEN),
-            userinfo_endpoint: self.at(USERINFO),
+            endpoints: UpstreamEndpoints::Known {
+                authorization: url(AUTHORIZE)?,
+                token: url(TOKEN)?,
+                userinfo: url(USERINFO)?,
+            },
             client_id: CLIENT_ID.to_owned(),
             client_secret: None,
-            secret_in_body: false,
+            authentication: UpstreamAuthentication::Post,
             redirect_uri: self.at(REDIRECT),
             scopes: Vec::new(),
             user_id_claim: "sub".to_owned(),
@@ -258,7 +263,7 @@ mod tests {
 
     async fn log_in(provider: &FakeProvider, verifier: &Secret, user: &str) -> Secret {
         let upstream = provider.upstream().unwrap();
-        let request = parameters_of(&upstream.authorize_url(&secret(), verifier));
+        let request = parameters_of(&upstream.authorize_url(&secret(), verifier).await.unwrap());
         let back = provider.authorize(&request, user).await.unwrap();
         assert!(
             back.starts_with("http://localhost:3232/fakeupstreamauth/redirect?code="),
@@ -297,7 +302,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_is_not_ours_or_a_bad_id_gets_a_page() {
         let provider = provider();
-        let ours = provider.upstream().unwrap().authorize_url(&secret(), &secret());
+        let upstream = provider.upstream().unwrap();
+        let ours = upstream.authorize_url(&secret(), &secret()).await.unwrap();
         for (url, user) in [
             (ours.replace("everything-auth", "other"), "alice"),
             (ours.replace("fakeupstreamauth%2Fredirect", "elsewhere"), "alice"),

@@ -1,19 +1,21 @@
 //! Any OAuth 2.0 or OpenID Connect provider, by configuration.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use oauth2::basic::{BasicClient, BasicRequestTokenError};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
+    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse as _, TokenUrl,
 };
 
 use super::http::{HttpClient, HttpError};
 use super::{Upstream, UpstreamError};
+use crate::config::upstream::{UpstreamAuthentication, UpstreamEndpoints};
 use crate::error::Error;
+use crate::provider::Provider;
 use crate::records::UserId;
 use crate::secret::Secret;
 
@@ -21,17 +23,11 @@ use crate::secret::Secret;
 const MAX_USER_ID: usize = 255;
 
 /// What has to be known about a provider.
-pub struct OAuthProvider {
-    /// Its issuer identifier, if it has one.
-    pub issuer: Option<String>,
-    pub authorization_endpoint: String,
-    pub token_endpoint: String,
-    /// Answers a JSON object about the user for a bearer token (OpenID Connect Core section 5.3, or alike).
-    pub userinfo_endpoint: String,
+pub(crate) struct OAuthProvider {
+    pub endpoints: UpstreamEndpoints,
     pub client_id: String,
     pub client_secret: Option<Secret>,
-    /// Send the secret in the body instead of the header.
-    pub secret_in_body: bool,
+    pub authentication: UpstreamAuthentication,
     pub redirect_uri: String,
     pub scopes: Vec<String>,
     /// Member of the user information that is the user id: `sub` in OpenID Connect, `id` at GitHub.
@@ -39,48 +35,87 @@ pub struct OAuthProvider {
 }
 
 /// The `oauth2` crate over an [`HttpClient`].
-pub struct OAuthUpstream {
-    client: BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>,
+pub(crate) struct OAuthUpstream {
+    client: BasicClient,
+    redirect_uri: RedirectUrl,
     http: Arc<dyn HttpClient>,
-    issuer: Option<String>,
-    userinfo_endpoint: String,
+    endpoints: Endpoints,
     scopes: Vec<String>,
     user_id_claim: String,
 }
 
+enum Endpoints {
+    Known(Resolved),
+    Discovered { issuer: String, provider: Provider },
+}
+
+#[derive(Clone)]
+struct Resolved {
+    authorization: AuthUrl,
+    token: TokenUrl,
+    /// Answers a JSON object about the user for a bearer token (OpenID Connect Core section 5.3, or alike).
+    userinfo: String,
+}
+
 impl OAuthUpstream {
     pub fn new(provider: OAuthProvider, http: Arc<dyn HttpClient>) -> Result<Self, Error> {
-        let bad = |what: &str, error: url::ParseError| Error::Settings(format!("upstream {what}: {error}"));
-        let mut client = BasicClient::new(ClientId::new(provider.client_id))
-            .set_auth_uri(
-                AuthUrl::new(provider.authorization_endpoint)
-                    .map_err(|error| bad("authorization endpoint", error))?,
-            )
-            .set_token_uri(
-                TokenUrl::new(provider.token_endpoint).map_err(|error| bad("token endpoint", error))?,
-            )
-            .set_redirect_uri(
-                RedirectUrl::new(provider.redirect_uri).map_err(|error| bad("redirect uri", error))?,
-            );
+        let redirect_uri = RedirectUrl::new(provider.redirect_uri)
+            .map_err(|error| Error::Settings(format!("upstream redirect uri: {error}")))?;
+        let mut client = BasicClient::new(ClientId::new(provider.client_id));
         if let Some(secret) = provider.client_secret {
             client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
         }
-        if provider.secret_in_body {
-            client = client.set_auth_type(AuthType::RequestBody);
-        }
+        client = match provider.authentication {
+            UpstreamAuthentication::Basic => client.set_auth_type(AuthType::BasicAuth),
+            UpstreamAuthentication::Post => client.set_auth_type(AuthType::RequestBody),
+        };
+        let endpoints = match provider.endpoints {
+            UpstreamEndpoints::Known {
+                authorization,
+                token,
+                userinfo,
+            } => Endpoints::Known(Resolved {
+                authorization: AuthUrl::from_url(authorization),
+                token: TokenUrl::from_url(token),
+                userinfo: userinfo.into(),
+            }),
+            UpstreamEndpoints::Discovered { issuer } => Endpoints::Discovered {
+                provider: Provider::new(issuer.as_str(), Arc::clone(&http)),
+                issuer: issuer.into(),
+            },
+        };
+        let (scopes, user_id_claim) = (provider.scopes, provider.user_id_claim);
         Ok(Self {
             client,
+            redirect_uri,
             http,
-            issuer: provider.issuer,
-            userinfo_endpoint: provider.userinfo_endpoint,
-            scopes: provider.scopes,
-            user_id_claim: provider.user_id_claim,
+            endpoints,
+            scopes,
+            user_id_claim,
         })
     }
 
-    async fn user_id(&self, access_token: &str) -> Result<UserId, UpstreamError> {
+    async fn endpoints(&self) -> Result<Resolved, UpstreamError> {
+        let provider = match &self.endpoints {
+            Endpoints::Known(resolved) => return Ok(resolved.clone()),
+            Endpoints::Discovered { provider, .. } => provider,
+        };
+        let metadata = provider.metadata().await.map_err(UpstreamError::Unavailable)?;
+        let lacking =
+            |what: &str| UpstreamError::Unavailable(format!("the metadata of the provider has no {what}"));
+        let named = |url: &Option<String>, what| url.clone().ok_or_else(|| lacking(what));
+        Ok(Resolved {
+            authorization: AuthUrl::new(named(&metadata.authorization_endpoint, "authorization_endpoint")?)
+                .map_err(|_| lacking("usable authorization_endpoint"))?,
+            token: TokenUrl::new(named(&metadata.token_endpoint, "token_endpoint")?)
+                .map_err(|_| lacking("usable token_endpoint"))?,
+            userinfo: named(&metadata.userinfo_endpoint, "userinfo_endpoint")?,
+        })
+    }
+
+    async fn user_id(&self, userinfo: &str, access_token: &str) -> Result<UserId, UpstreamError> {
         let unavailable = |error: &dyn std::fmt::Display| UpstreamError::Unavailable(error.to_string());
-        let request = ::http::Request::get(&self.userinfo_endpoint)
+        let request = ::http::Request::get(userinfo)
             .header(::http::header::AUTHORIZATION, format!("Bearer {access_token}"))
             .header(::http::header::ACCEPT, "application/json")
             // GitHub refuses requests without one.
@@ -136,32 +171,44 @@ fn user_id_of(claims: &serde_json::Value, claim: &str) -> Result<UserId, Upstrea
 
 #[async_trait]
 impl Upstream for OAuthUpstream {
-    fn authorize_url(&self, state: &Secret, verifier: &Secret) -> String {
+    async fn authorize_url(&self, state: &Secret, verifier: &Secret) -> Result<String, UpstreamError> {
+        let client = self
+            .client
+            .clone()
+            .set_auth_uri(self.endpoints().await?.authorization);
         let verifier = PkceCodeVerifier::new(verifier.expose().to_owned());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let state = CsrfToken::new(state.expose().to_owned());
-        let request = self
-            .client
+        let request = client
             .authorize_url(move || state)
-            .set_pkce_challenge(challenge);
-        let request = request.add_scopes(self.scopes.iter().cloned().map(Scope::new));
-        request.url().0.into()
+            .set_pkce_challenge(challenge)
+            .set_redirect_uri(Cow::Borrowed(&self.redirect_uri))
+            .add_scopes(self.scopes.iter().cloned().map(Scope::new));
+        Ok(request.url().0.into())
     }
 
     fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
+        match &self.endpoints {
+            Endpoints::Known(_) => None,
+            Endpoints::Discovered { issuer, .. } => Some(issuer),
+        }
     }
 
     async fn identify(&self, code: &Secret, verifier: &Secret) -> Result<UserId, UpstreamError> {
+        let endpoints = self.endpoints().await?;
         let http = Bridge(Arc::clone(&self.http));
         let tokens = self
             .client
+            .clone()
+            .set_token_uri(endpoints.token)
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
+            .set_redirect_uri(Cow::Borrowed(&self.redirect_uri))
             .request_async(&http)
             .await
             .map_err(token_error)?;
-        self.user_id(tokens.access_token().secret()).await
+        self.user_id(&endpoints.userinfo, tokens.access_token().secret())
+            .await
     }
 }
 

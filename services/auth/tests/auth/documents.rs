@@ -1,80 +1,12 @@
 //! Clients whose id is the URL of their metadata.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-
 use everything_auth::Config;
 use everything_proto::auth::v1::begin_authorization_response::Outcome;
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use serde_json::json;
 
 use crate::harness::*;
 use crate::keys::{Key, now, unique};
-
-/// A web server that answers what it was told to, and counts.
-#[derive(Clone)]
-struct Web {
-    address: SocketAddr,
-    pages: Arc<Mutex<HashMap<String, String>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Web {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let web = Self {
-            address: listener.local_addr().unwrap(),
-            pages: Arc::default(),
-            asked: Arc::default(),
-        };
-        let serving = web.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let web = serving.clone();
-                tokio::spawn(async move {
-                    let mut request = vec![0; 4096];
-                    let length = stream.read(&mut request).await.unwrap_or(0);
-                    let text = String::from_utf8_lossy(&request[..length]).into_owned();
-                    let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
-                    web.asked.lock().unwrap().push(path.clone());
-                    let page = web.pages.lock().unwrap().get(&path).cloned();
-                    let page = page
-                        .unwrap_or_else(|| "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned());
-                    let _ = stream.write_all(page.as_bytes()).await;
-                });
-            }
-        });
-        web
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.address.port())
-    }
-
-    fn answer(&self, path: &str, head: &str, body: &str) {
-        let page = format!(
-            "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        self.pages.lock().unwrap().insert(path.to_owned(), page);
-    }
-
-    fn serve(&self, path: &str, cache: &str, document: &Value) {
-        let head = format!("200 OK\r\ncontent-type: application/json\r\ncache-control: {cache}");
-        self.answer(path, &head, &document.to_string());
-    }
-
-    fn times(&self, path: &str) -> usize {
-        self.asked
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|asked| *asked == path)
-            .count()
-    }
-}
+use crate::web::Web;
 
 async fn development() -> Stack {
     Stack::memory_with(Config {
@@ -176,11 +108,11 @@ async fn nothing_on_this_machine_is_read_unless_configured() {
         "169.254.169.254",
         "10.0.0.1",
     ] {
-        let client_id = format!("https://{host}:{}/client.json", web.address.port());
+        let client_id = format!("https://{host}:{}/client.json", web.port());
         assert!(is_refused(&mut stack, &client_id).await, "{host}");
     }
     assert_eq!(web.times("/client.json"), 0);
-    assert!(web.asked.lock().unwrap().is_empty());
+    assert!(web.was_never_asked());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod clients;
 mod documents;
 mod dpop;
+mod external;
 mod harness;
 mod keys;
 mod limits;
@@ -15,3 +16,5 @@ mod refusals;
 mod registration;
 mod revocation;
 mod tokens;
+mod upstream;
+mod web;
