@@ -1,19 +1,22 @@
 //! Follows the auth service's revocations.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use everything_proto::auth::v1::{
     WatchRequest, auth_service_client::AuthServiceClient, watch_response::Event,
 };
-use serving::{GrpcChannel, retry::backoff};
+use serving::{GrpcChannel, lasting, retry::backoff};
 
 use super::cache::{TokenCache, TokenHash};
+
+/// How long the auth service may take to begin.
+const WATCHING: Duration = Duration::from_secs(10);
 
 /// Keeps `cache` in step with the auth service, for ever.
 pub async fn follow(mut client: AuthServiceClient<GrpcChannel>, cache: Arc<TokenCache>) {
     let mut failures = 0;
     loop {
-        if let Ok(response) = client.watch(WatchRequest {}).await {
+        if let Ok(response) = client.watch(lasting(WatchRequest {}, WATCHING)).await {
             let mut events = response.into_inner();
             while let Ok(Some(message)) = events.message().await {
                 if let Some(event) = message.event {

@@ -14,7 +14,7 @@ use everything_proto::{
     session::v1::UpdateRequest,
 };
 use serde_json::value::RawValue;
-use serving::retry::backoff;
+use serving::{lasting, retry::backoff};
 use tonic::{Code, Status, Streaming};
 
 use super::{
@@ -24,7 +24,6 @@ use super::{
     requests::{Asker, Failure, update},
 };
 use crate::{
-    error::Fault,
     jsonrpc::{INTERNAL_ERROR, RpcError},
     revisions::RequestMeta,
 };
@@ -65,27 +64,26 @@ impl Call {
     pub async fn start(&self, mcp: &Mcp, context: CallContext) -> Result<Streaming<CallEvent>, Status> {
         let mut client = mcp.clients.feature.clone();
         let context = Some(context);
+        let idle = mcp.settings.call_idle_timeout;
         let response = match self {
             Self::Tool { name, arguments } => {
                 let arguments_json = arguments
                     .as_ref()
                     .map(|json| json.get().to_owned().into())
                     .unwrap_or_default();
-                client
-                    .call_tool(CallToolRequest {
-                        context,
-                        name: name.clone(),
-                        arguments_json,
-                    })
-                    .await
+                let request = CallToolRequest {
+                    context,
+                    name: name.clone(),
+                    arguments_json,
+                };
+                client.call_tool(lasting(request, idle)).await
             }
             Self::Resource { uri } => {
-                client
-                    .read_resource(ReadResourceRequest {
-                        context,
-                        uri: uri.clone(),
-                    })
-                    .await
+                let request = ReadResourceRequest {
+                    context,
+                    uri: uri.clone(),
+                };
+                client.read_resource(lasting(request, idle)).await
             }
             Self::Prompt { name, arguments } => {
                 let request = GetPromptRequest {
@@ -93,15 +91,14 @@ impl Call {
                     name: name.clone(),
                     arguments: arguments.clone(),
                 };
-                client.get_prompt(request).await
+                client.get_prompt(lasting(request, idle)).await
             }
             Self::Subscribe { uri } => {
-                client
-                    .subscribe(SubscribeRequest {
-                        context,
-                        uri: uri.clone(),
-                    })
-                    .await
+                let request = SubscribeRequest {
+                    context,
+                    uri: uri.clone(),
+                };
+                client.subscribe(lasting(request, idle)).await
             }
         };
         Ok(response?.into_inner())
@@ -156,7 +153,7 @@ impl Run<'_> {
                     tokio::time::sleep(backoff(attempt)).await;
                     attempt += 1;
                 }
-                Err(Broken::Status(status)) => return Err(Failure::Fault(Fault::from_status(&status))),
+                Err(Broken::Status(status)) => return Err(Failure::of_feature(&status)),
                 Err(Broken::Failure(failure)) => return Err(failure),
                 Ok(round) => return Ok(round),
             }

@@ -10,7 +10,7 @@ use everything_proto::{
     session::v1::UpdateRequest,
 };
 use serving::{GrpcChannel, retry::idempotent};
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 
 use super::{
     Mcp,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Principal,
     error::Fault,
-    jsonrpc::RpcError,
+    jsonrpc::{METHOD_NOT_FOUND, RpcError},
     revisions::{ClientRequest, Complete, Reference, Revision, WithSessions},
 };
 
@@ -32,6 +32,19 @@ pub enum Failure {
     Fault(Fault),
     /// The session ended meanwhile.
     SessionEnded,
+}
+
+impl Failure {
+    /// What a status of the feature service means. An RPC that it does not have is something that it does not offer.
+    pub fn of_feature(status: &Status) -> Self {
+        match status.code() {
+            Code::Unimplemented => Self::Rpc(RpcError::new(
+                METHOD_NOT_FOUND,
+                "this server does not offer what the method is for",
+            )),
+            _ => Self::Fault(Fault::from_status(status)),
+        }
+    }
 }
 
 /// Who asks, in which session and revision.
@@ -193,7 +206,7 @@ where
     let outcome = idempotent(|| call(mcp.clients.feature.clone(), request.clone())).await;
     outcome
         .map(Response::into_inner)
-        .map_err(|status| Failure::Fault(Fault::from_status(&status)))
+        .map_err(|status| Failure::of_feature(&status))
 }
 
 fn in_band(

@@ -9,7 +9,7 @@ use everything_proto::session::v1::{
     Attach, ConnectRequest, ConnectResponse, Detach, Detached, Follow, Heartbeat, Hello, Touch, Unfollow,
     connect_request, connect_response, detached, session_service_client::SessionServiceClient,
 };
-use serving::{CancellationToken, GrpcChannel, retry::backoff};
+use serving::{CancellationToken, GrpcChannel, lasting, retry::backoff};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior},
@@ -446,7 +446,8 @@ async fn connect(
         .try_send(ConnectRequest { message: Some(hello) })
         .map_err(|_| Status::internal("a new queue is full"))?;
     let welcomed = async {
-        let mut inbox = client.connect(ReceiverStream::new(messages)).await?.into_inner();
+        let opening = lasting(ReceiverStream::new(messages), WELCOME_TIMEOUT);
+        let mut inbox = client.connect(opening).await?.into_inner();
         loop {
             match inbox.message().await? {
                 Some(ConnectResponse {

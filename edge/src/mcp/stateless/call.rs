@@ -8,6 +8,7 @@ use everything_proto::feature::v1::{
     CallContext, CallEvent, InputRequired, LogLevel, Result as CallResult, call_event::Event,
 };
 use futures::stream::{self, StreamExt};
+use serde_json::value::RawValue;
 use serving::{CancellationToken, retry::backoff};
 use tonic::{Code, Status, Streaming};
 
@@ -17,6 +18,7 @@ use crate::{
     error::Fault,
     jsonrpc::{self, RpcError},
     mcp::{
+        Mcp,
         calls::{ATTEMPTS, Call, MAX_ROUNDS, silent},
         event_body,
         refusal::HttpRefusal,
@@ -33,12 +35,15 @@ struct Running {
     principal: Principal,
     revision: &'static dyn Stateless,
     id: jsonrpc::RequestId,
-    progress_token: Option<Box<serde_json::value::RawValue>>,
+    progress_token: Option<Box<RawValue>>,
     log_level: LogLevel,
     capabilities: everything_proto::feature::v1::ClientCapabilities,
     described: std::sync::Arc<Described>,
     call: Call,
     rounds: u32,
+    context: CallContext,
+    /// Answers that the client gave before it was asked.
+    offered: HashMap<String, Box<RawValue>>,
     events: Pin<Box<Streaming<CallEvent>>>,
 }
 
@@ -58,7 +63,7 @@ pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusa
             .open(job.principal, &call, sealed)
             .map_err(|unusable| bad_state(unusable.sentence()))?;
         rounds = opened.rounds;
-        match take_answers(&job, opened) {
+        match take_answers(job.revision, &job.envelope.input_responses, opened) {
             Answers::All { answers, state } => {
                 context.inputs_json = answers;
                 context.state = state;
@@ -78,7 +83,12 @@ pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusa
             }
         }
     }
-    let events = start(&job, &call, context).await?;
+    let offered = if job.envelope.request_state.is_none() {
+        job.envelope.input_responses
+    } else {
+        HashMap::new()
+    };
+    let events = start(&job.state.mcp, &call, &context).await?;
     let mut running = Running {
         state: job.state.clone(),
         principal: job.principal.clone(),
@@ -90,6 +100,8 @@ pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusa
         described,
         call,
         rounds,
+        context,
+        offered,
         events: Box::pin(events),
     };
     match running.step().await {
@@ -108,11 +120,17 @@ enum Answers {
 }
 
 /// Adds what the client answered to what it answered before.
-fn take_answers(job: &Job<'_>, mut remembered: Remembered) -> Answers {
+fn take_answers(
+    revision: &dyn Stateless,
+    responses: &HashMap<String, Box<RawValue>>,
+    mut remembered: Remembered,
+) -> Answers {
     let outstanding = std::mem::take(&mut remembered.requests);
     for request in outstanding {
-        let answer = job.envelope.input_responses.get(&request.key);
-        match answer.map(|answer| job.revision.input_response(&request, answer)) {
+        match responses
+            .get(&request.key)
+            .map(|answer| revision.input_response(&request, answer))
+        {
             Some(Ok(answer)) => {
                 remembered.answers.insert(request.key.clone(), answer);
             }
@@ -147,14 +165,10 @@ fn ask(
 }
 
 /// Starts the call; at another replica if one does not answer and nothing can have happened.
-async fn start(
-    job: &Job<'_>,
-    call: &Call,
-    context: CallContext,
-) -> Result<Streaming<CallEvent>, HttpRefusal> {
+async fn start(mcp: &Mcp, call: &Call, context: &CallContext) -> Result<Streaming<CallEvent>, Fault> {
     let mut attempt = 1;
     loop {
-        match call.start(&job.state.mcp, context.clone()).await {
+        match call.start(mcp, context.clone()).await {
             Ok(events) => return Ok(events),
             Err(status)
                 if status.code() == Code::Unavailable && call.is_repeatable() && attempt < ATTEMPTS =>
@@ -162,7 +176,7 @@ async fn start(
                 tokio::time::sleep(backoff(attempt)).await;
                 attempt += 1;
             }
-            Err(status) => return Err(Fault::from_status(&status).into()),
+            Err(status) => return Err(Fault::from_status(&status)),
         }
     }
 }
@@ -190,7 +204,11 @@ impl Running {
                         return Step::Notify(self.revision.log(&log));
                     }
                 }
-                Event::InputRequired(required) => return Step::End(self.input_required(required)),
+                Event::InputRequired(required) => match self.input_required(required).await {
+                    Ok(Some(result)) => return Step::End(Ok(result)),
+                    Ok(None) => {}
+                    Err(failure) => return Step::End(Err(failure)),
+                },
                 Event::Result(result) => return Step::End(self.result(result)),
                 Event::Error(error) => {
                     return Step::End(Err(Failure::Rpc(self.revision.feature_error(&error))));
@@ -203,23 +221,37 @@ impl Running {
         Step::End(Err(Failure::Fault(Fault::from_status(status))))
     }
 
-    fn input_required(&self, required: InputRequired) -> Result<Bytes, Failure> {
-        if required.requests.is_empty() || self.rounds as usize >= MAX_ROUNDS {
+    /// The result that asks the client; or none, and the next round runs already, if the client has said it all before.
+    async fn input_required(&mut self, required: InputRequired) -> Result<Option<Bytes>, Failure> {
+        self.rounds += 1;
+        if required.requests.is_empty() || self.rounds as usize > MAX_ROUNDS {
             tracing::warn!("a feature asks the client for nothing, or too often");
-            return Err(Failure::Rpc(RpcError::internal(
-                "the call asked for input in a way that cannot be served",
-            )));
+            let sentence = "the call asked for input in a way that cannot be served";
+            return Err(Failure::Rpc(RpcError::internal(sentence)));
         }
-        let remembered = Remembered::new(required.state, required.requests, HashMap::new(), self.rounds + 1);
-        let result = ask(
-            &self.state,
-            &self.principal,
-            self.revision,
-            &self.call,
-            &self.capabilities,
-            remembered,
-        )?;
-        Ok(self.revision.signed(&result, &self.described.info))
+        let remembered = Remembered::new(required.state, required.requests, HashMap::new(), self.rounds);
+        let offered = std::mem::take(&mut self.offered);
+        match take_answers(self.revision, &offered, remembered) {
+            Answers::All { answers, state } => {
+                self.context.inputs_json = answers;
+                self.context.state = state;
+                let events = start(&self.state.mcp, &self.call, &self.context).await;
+                self.events = Box::pin(events.map_err(Failure::Fault)?);
+                Ok(None)
+            }
+            Answers::Some(remembered) => {
+                let (state, principal) = (&self.state, &self.principal);
+                let result = ask(
+                    state,
+                    principal,
+                    self.revision,
+                    &self.call,
+                    &self.capabilities,
+                    remembered,
+                )?;
+                Ok(Some(self.revision.signed(&result, &self.described.info)))
+            }
+        }
     }
 
     fn result(&self, result: CallResult) -> Result<Bytes, Failure> {
