@@ -83,7 +83,13 @@ impl AuthorizationServer {
     ) -> Result<Begun, Error> {
         match self.admitted_request(parameters, address).await {
             Ok((client, request)) => {
-                let prompt = self.prompt(client, request, browser_session).await?;
+                let browser = self.browser(browser_session)?;
+                if parameters.get("prompt") != Some("consent")
+                    && let Some(redirect) = self.without_asking(&request, &browser).await?
+                {
+                    return Ok(Begun::Redirect(redirect));
+                }
+                let prompt = self.prompt(client, request, browser).await?;
                 Ok(Begun::Consent(Box::new(prompt)))
             }
             Err(Failure::Fault(error)) => Err(error),
@@ -187,9 +193,8 @@ impl AuthorizationServer {
         &self,
         client: Client,
         request: AuthorizationRequest,
-        browser_session: Option<&str>,
+        browser: Browser,
     ) -> Result<ConsentPrompt, Error> {
-        let browser = self.browser(browser_session)?;
         let transaction = Secret::generate("")?;
         let csrf_token = Secret::generate("")?;
         let prompt = ConsentPrompt {
@@ -227,8 +232,9 @@ impl AuthorizationServer {
             Some(session) => Secret::new(session),
             None => Secret::generate("")?,
         };
-        // Long enough for both halves of a login: the consent page, and the provider's page.
-        let max_age_s = self.settings.login_ttl.as_secs().saturating_mul(2);
+        // Long enough for both halves of a login, and for as long as consent is remembered.
+        let login = self.settings.login_ttl.saturating_mul(2);
+        let max_age_s = login.max(self.settings.consent_ttl).as_secs();
         Ok(Browser { session, max_age_s })
     }
 

@@ -28,13 +28,27 @@ impl AuthorizationServer {
         let login = self.returning_login(parameters, browser_session).await?;
         let back = WayBack::of(&login.request);
         let location = match self.identify(parameters, &login).await {
-            Ok(user_id) => self.issue_code(login.request, user_id).await?,
+            Ok(user_id) if !self.consents(&login, &user_id).await? => self.ask_again(login.request).await?,
+            Ok(user_id) => {
+                let browser = Secret::new(browser_session.unwrap_or_default());
+                self.remember(&user_id, &login.request, &browser).await?;
+                self.issue_code(login.request, user_id).await?
+            }
             Err(error) => self.error_response(&back, &error),
         };
         Ok(Redirect {
             location,
             browser: None,
         })
+    }
+
+    /// Whoever came back was asked, or has allowed all of it before.
+    async fn consents(&self, login: &Login, user_id: &UserId) -> Result<bool, Error> {
+        match &login.consented {
+            None => Ok(true),
+            Some(known) if known == user_id => Ok(true),
+            Some(_) => self.has_allowed(user_id, &login.request).await,
+        }
     }
 
     async fn returning_login(

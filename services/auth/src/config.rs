@@ -42,6 +42,9 @@ pub struct Config {
     /// How long a registered client is kept after its last token, seconds.
     #[arg(long, env = "CLIENT_TTL_S", default_value_t = 90 * 24 * 60 * 60)]
     pub client_ttl_s: u64,
+    /// How long a user's consent to a client is remembered, seconds. 0: it is asked for each time.
+    #[arg(long, env = "CONSENT_TTL_S", default_value_t = 30 * 24 * 60 * 60)]
+    pub consent_ttl_s: u64,
     /// Further resources (RFC 8707) that tokens may be asked for: other MCP servers that this server logs users in for.
     #[arg(long, env = "ADDITIONAL_RESOURCES", value_delimiter = ',')]
     pub additional_resources: Vec<Url>,
@@ -78,6 +81,8 @@ pub struct Settings {
     pub login_ttl: Duration,
     pub unused_client_ttl: Duration,
     pub client_ttl: Duration,
+    /// Zero: consent is not remembered.
+    pub consent_ttl: Duration,
     pub(crate) clients: HashMap<String, Client>,
     pub loopback_documents: bool,
     pub dpop_nonces: bool,
@@ -97,6 +102,7 @@ impl Default for Config {
             login_ttl_s: 10 * 60,
             unused_client_ttl_s: 7 * 24 * 60 * 60,
             client_ttl_s: 90 * 24 * 60 * 60,
+            consent_ttl_s: 30 * 24 * 60 * 60,
             additional_resources: Vec::new(),
             clients_file: None,
             client_documents_from_loopback: false,
@@ -164,6 +170,7 @@ impl Settings {
             login_ttl: Duration::from_secs(config.login_ttl_s),
             unused_client_ttl: Duration::from_secs(config.unused_client_ttl_s),
             client_ttl: Duration::from_secs(config.client_ttl_s),
+            consent_ttl: Duration::from_secs(config.consent_ttl_s.min(YEAR_S)),
             clients,
             loopback_documents: config.client_documents_from_loopback,
             dpop_nonces: config.dpop_nonces,

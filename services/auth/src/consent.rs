@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::authorization::{Redirect, WayBack, too_many_logins};
+use crate::error::Error;
 use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, ErrorPage, Failure};
-use crate::records::{Login, Transaction, spent_key};
+use crate::records::{Login, Transaction, UserId, spent_key};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::{Claim, Key, Space};
@@ -54,7 +55,9 @@ impl AuthorizationServer {
         if matches!(claim, Claim::Lost(first) if first != word) {
             return Err(Failure::Refused(already_decided()));
         }
+        let browser = Secret::new(browser_session.unwrap_or_default());
         if !decision.approved {
+            self.forget(&transaction.request, &browser).await?;
             let denied = ErrorCode::AccessDenied.because("the user denied the request");
             let location = self.error_response(&WayBack::of(&transaction.request), &denied);
             return Ok(Redirect {
@@ -62,20 +65,42 @@ impl AuthorizationServer {
                 browser: None,
             });
         }
-        // Derived, so that a repeated approval goes on with the same login instead of beginning another.
-        let state = decision.transaction.derive("upstream state")?;
-        let verifier = decision.transaction.derive("upstream verifier")?;
-        if self.vault.store().get(&spent_key(&state)).await?.is_some() {
+        if self
+            .vault
+            .store()
+            .get(&spent_key(&upstream_state(&decision.transaction)?))
+            .await?
+            .is_some()
+        {
             return Err(Failure::Refused(already_decided()));
         }
+        let location = self.begin_login(&decision.transaction, transaction, None).await?;
+        Ok(Redirect {
+            location,
+            browser: None,
+        })
+    }
+
+    /// Sends the user to the identity provider. `consented`: who is known to allow the request; otherwise it is whoever
+    /// logs in there, since they have just said so.
+    pub(crate) async fn begin_login(
+        &self,
+        transaction_id: &Secret,
+        transaction: Transaction,
+        consented: Option<UserId>,
+    ) -> Result<String, Error> {
+        // Derived, so that a repeated approval goes on with the same login instead of beginning another.
+        let state = upstream_state(transaction_id)?;
+        let verifier = transaction_id.derive("upstream verifier")?;
         let login = Login {
             request: transaction.request,
             browser: transaction.browser,
             verifier: verifier.expose().to_owned(),
+            consented,
         };
         self.vault.put(&state, &login, self.settings.login_ttl).await?;
         let back = WayBack::of(&login.request);
-        let location = self
+        Ok(self
             .upstream
             .authorize_url(&state, &verifier)
             .await
@@ -83,17 +108,17 @@ impl AuthorizationServer {
                 tracing::warn!(%error, "no login at the identity provider");
                 let away = ErrorCode::TemporarilyUnavailable.because("the identity provider is unavailable");
                 self.error_response(&back, &away)
-            });
-        Ok(Redirect {
-            location,
-            browser: None,
-        })
+            }))
     }
 
     /// Outlives every login record that a repeated approval could write again.
     pub(crate) fn spent_login_ttl(&self) -> Duration {
         self.settings.login_ttl.saturating_mul(3)
     }
+}
+
+fn upstream_state(transaction_id: &Secret) -> Result<Secret, Error> {
+    transaction_id.derive("upstream state")
 }
 
 pub(crate) fn expired() -> ErrorPage {

@@ -223,7 +223,7 @@ impl ExternalServer {
 
 /// Seconds since 1970; providers write fractions at times.
 fn unix(value: f64) -> Option<u64> {
-    (value.is_finite() && value >= 0.0 && value < 1e15).then_some(value as u64)
+    (0.0..1e15).contains(&value).then_some(value as u64)
 }
 
 fn is_user_id(text: &str) -> bool {

@@ -26,6 +26,7 @@ mod client;
 pub mod clock;
 mod config;
 mod consent;
+mod consent_memory;
 mod documents;
 mod dpop;
 mod error;

@@ -16,6 +16,10 @@ impl Challenge {
         fits.then(|| Self(text.to_owned()))
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub fn is_met_by(&self, verifier: &str) -> bool {
         is_verifier(verifier) && bool::from(self.0.as_bytes().ct_eq(sha256_base64url(verifier).as_bytes()))
     }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::authorization::Problem;
 use crate::client::authentication::ClientRequest;
+use crate::error::Error;
 use crate::limits::{Counted, Limited};
 use crate::oauth_error::{ErrorCode, Failure, OAuthError, refuse};
 use crate::parameters::Parameters;
-use crate::records::ClientId;
+use crate::records::{AuthorizationRequest, ClientId};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::Space;
@@ -54,12 +55,50 @@ impl AuthorizationServer {
             Err(Failure::Refused(Problem { error, .. })) => return Err(Failure::Refused(error)),
             Err(Failure::Fault(error)) => return Err(Failure::Fault(error)),
         }
+        Ok(self.keep(client.client_id, parameters).await?)
+    }
+
+    /// Back to the consent page: answers its address. Somebody logged in who was not asked.
+    pub(crate) async fn ask_again(&self, request: AuthorizationRequest) -> Result<String, Error> {
+        let mut pairs = vec![
+            ("response_type", "code".to_owned()),
+            ("client_id", request.client_id.0.clone()),
+            ("redirect_uri", request.redirect_uri.as_str().to_owned()),
+            ("code_challenge", request.challenge.as_str().to_owned()),
+            ("code_challenge_method", "S256".to_owned()),
+            ("scope", request.scopes.to_string()),
+        ];
+        pairs.extend(request.state.map(|state| ("state", state)));
+        pairs.extend(request.dpop_jkt.map(|jkt| ("dpop_jkt", jkt)));
+        pairs.extend(
+            request
+                .audience
+                .into_iter()
+                .map(|resource| ("resource", resource)),
+        );
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let request_uri = self
+            .keep(request.client_id.clone(), Parameters::new(pairs))
+            .await?;
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", &request.client_id.0)
+            .append_pair("request_uri", &request_uri)
+            .append_pair("prompt", "consent")
+            .finish();
+        Ok(format!("{}?{query}", self.settings.endpoint("/authorize")))
+    }
+
+    /// Answers the `request_uri`.
+    async fn keep(&self, client_id: ClientId, parameters: Parameters) -> Result<String, Error> {
         let reference = Secret::generate("")?;
         self.vault
             .put(
                 &reference,
                 &Pushed {
-                    client_id: client.client_id,
+                    client_id,
                     parameters,
                 },
                 TTL,

@@ -50,6 +50,8 @@ pub(crate) struct Login {
     pub browser: SecretHash,
     /// PKCE verifier of our own request to the provider.
     pub verifier: String,
+    /// The only user whose consent is known; nobody was asked. `None`: whoever comes back was asked.
+    pub consented: Option<UserId>,
 }
 
 /// What the tokens of a grant allow.
