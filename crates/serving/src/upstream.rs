@@ -1,3 +1,5 @@
+mod deadline;
+
 use std::{
     future::poll_fn,
     io,
@@ -10,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Uri};
+use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +29,12 @@ use tracing::Instrument;
 
 use crate::{Replicas, Target, retry::backoff};
 
-const GRPC_TIMEOUT: &str = "grpc-timeout";
+pub use deadline::lasting;
+
+/// Quiet time after which a connection is pinged.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Between health checks; shorter than [`KEEP_ALIVE`], see [`keep_in_touch`].
+const TOUCH: Duration = Duration::from_secs(3);
 
 /// How replicas are reached.
 #[derive(Clone, Debug)]
@@ -114,8 +121,9 @@ impl Upstream {
         });
         for replica in &pool.replicas {
             let watching = watch_health(pool.clone(), replica.clone());
-            let shutdown = shutdown.clone();
-            tokio::spawn(async move { shutdown.run_until_cancelled(watching).await });
+            tokio::spawn(shutdown.clone().run_until_cancelled_owned(watching));
+            let touching = keep_in_touch(service, replica.clone());
+            tokio::spawn(shutdown.clone().run_until_cancelled_owned(touching));
         }
         Self { pool, ready }
     }
@@ -154,7 +162,7 @@ fn open(target: &Target, settings: &UpstreamSettings) -> Channel {
             .connect_timeout(settings.connect_timeout)
             .tcp_nodelay(true)
             // Finds a replica that vanished without closing.
-            .http2_keep_alive_interval(Duration::from_secs(5))
+            .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(Duration::from_secs(3))
             .keep_alive_while_idle(true)
             .initial_stream_window_size(1024 * 1024)
@@ -216,6 +224,26 @@ async fn watch_health(pool: Arc<Pool>, replica: Arc<Replica>) {
         }
         failures = u32::min(failures + 1, 6);
         tokio::time::sleep(backoff(failures)).await;
+    }
+}
+
+/// Has the replica say something now and then, so that it is pinged only when it does not answer. Servers of other makes
+/// close a connection on which they get pings and send nothing themselves ("too_many_pings", gRPC proposal A8).
+async fn keep_in_touch(service: &'static str, replica: Arc<Replica>) {
+    if matches!(replica.target, Target::Memory(_)) {
+        return;
+    }
+    let mut client = HealthClient::new(replica.channel.clone());
+    loop {
+        tokio::time::sleep(TOUCH).await;
+        if replica.is(Health::Serving) {
+            let mut request = tonic::Request::new(HealthCheckRequest {
+                service: service.to_owned(),
+            });
+            request.set_timeout(TOUCH);
+            // What it answers, the watch knows already.
+            _ = client.check(request).await;
+        }
     }
 }
 
@@ -288,7 +316,7 @@ impl Service<http::Request<Body>> for GrpcChannel {
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let pool = self.pool.clone();
         let span = telemetry::grpc::client_span(&mut request);
-        let deadline = deadline(&mut request, pool.settings.timeout);
+        let deadline = deadline::of(&mut request, pool.settings.timeout);
         let call = async move {
             let Some(replica) = pool.pick() else {
                 return Err(Status::unavailable(format!(
@@ -320,53 +348,5 @@ impl Service<http::Request<Body>> for GrpcChannel {
             }
         };
         Box::pin(call.instrument(span))
-    }
-}
-
-/// The call's own deadline, or the default one, which is then sent along.
-fn deadline(request: &mut http::Request<Body>, default: Duration) -> Duration {
-    let set = request
-        .headers()
-        .get(GRPC_TIMEOUT)
-        .and_then(|value| value.to_str().ok())
-        .and_then(parse_timeout);
-    set.unwrap_or_else(|| {
-        if let Ok(value) = HeaderValue::from_str(&format!("{}m", default.as_millis())) {
-            request.headers_mut().insert(GRPC_TIMEOUT, value);
-        }
-        default
-    })
-}
-
-/// `grpc-timeout` as in the gRPC over HTTP/2 specification: at most eight digits and a unit.
-fn parse_timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.len() > 8 {
-        return None;
-    }
-    let amount: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(amount * 3600)),
-        "M" => Some(Duration::from_secs(amount * 60)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grpc_timeouts_are_read_in_every_unit() {
-        assert_eq!(parse_timeout("1H"), Some(Duration::from_secs(3600)));
-        assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(parse_timeout("99999999n"), Some(Duration::from_nanos(99_999_999)));
-        for bad in ["", "m", "5", "5x", "123456789m", "-1S", "é"] {
-            assert_eq!(parse_timeout(bad), None, "{bad:?}");
-        }
     }
 }
