@@ -2,7 +2,8 @@
 //!
 //! - [`Listener`], [`ListenAddr`], [`memory`]: TCP, Unix sockets, and in-process connections.
 //! - [`GrpcServer`]: health, reflection, limits, deadlines, tracing and ordered shutdown around the services.
-//! - [`Replicas`], [`Upstream`], [`GrpcChannel`]: calls to whichever replica of a service is healthy.
+//! - [`Replicas`], [`Upstream`], [`GrpcChannel`]: calls to whichever replica of a service is healthy; [`lasting`] for
+//!   those whose answer is a stream.
 //! - [`Readiness`]: whether a process can do its work, and if not, why.
 
 mod healthcheck;
@@ -16,12 +17,12 @@ mod upstream;
 
 pub use healthcheck::healthcheck;
 pub use listener::{Connection, ListenAddr, Listener, MemoryConnector, memory};
-pub use readiness::{Readiness, ReadinessReceiver, always_ready};
+pub use readiness::{Readiness, ReadinessReceiver, always_ready, ready_while};
 pub use replicas::{Replicas, Target};
 pub use server::{GrpcLimits, GrpcServer};
 pub use shutdown::shutdown_signal;
 pub use tokio_util::sync::CancellationToken;
-pub use upstream::{GrpcChannel, Upstream, UpstreamSettings};
+pub use upstream::{GrpcChannel, Upstream, UpstreamSettings, lasting};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use everything_proto::auth::v1::auth_service_server::AuthServiceServer;
 use everything_proto::auth::v1::fake_upstream_service_server::FakeUpstreamServiceServer;
 use redis_store::Redis;
-use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, Readiness, ReadinessReceiver};
-use tokio::sync::watch;
+use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, ReadinessReceiver};
 use url::Url;
 
 use crate::clock::Clock;
@@ -60,7 +59,7 @@ impl Dependencies {
     pub fn redis(redis: &Redis) -> Self {
         Self {
             store: Arc::new(RedisStore::new(redis.clone())),
-            readiness: redis_readiness(redis),
+            readiness: serving::ready_while(redis.health()),
             clock: Clock::System,
         }
     }
@@ -162,23 +161,4 @@ fn internal(settings: Settings, store: Arc<dyn Store>, clock: Clock) -> Result<F
         server: Arc::new(server),
         fake,
     })
-}
-
-fn redis_readiness(redis: &Redis) -> ReadinessReceiver {
-    let mut health = redis.health();
-    let (sender, readiness) = watch::channel(Readiness::NotReady("redis has not answered yet".to_owned()));
-    tokio::spawn(async move {
-        loop {
-            let now = match &*health.borrow_and_update() {
-                Ok(()) => Readiness::Ready,
-                Err(error) => Readiness::NotReady(error.to_string()),
-            };
-            sender.send_replace(now);
-            tokio::select! {
-                changed = health.changed() => if changed.is_err() { return },
-                () = sender.closed() => return,
-            }
-        }
-    });
-    readiness
 }

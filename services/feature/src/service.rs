@@ -49,7 +49,7 @@ impl Dependencies {
         Self {
             store: Arc::new(RedisStore::new(redis.clone(), config.limits())),
             feed: Arc::new(RedisFeed::new(redis.clone())),
-            readiness: readiness(redis.health()),
+            readiness: serving::ready_while(redis.health()),
         }
     }
 }
@@ -86,25 +86,4 @@ impl Service {
             .serve(listener, readiness, shutdown)
             .await
     }
-}
-
-/// Ready as long as Redis answers. The task ends with its reader.
-fn readiness(mut health: watch::Receiver<Result<(), redis_store::Error>>) -> watch::Receiver<Readiness> {
-    let read = |health: &Result<(), redis_store::Error>| match health {
-        Ok(()) => Readiness::Ready,
-        Err(error) => Readiness::NotReady(error.to_string()),
-    };
-    let (sender, receiver) = watch::channel(read(&health.borrow_and_update()));
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                changed = health.changed() => if changed.is_err() {
-                    return;
-                },
-                () = sender.closed() => return,
-            }
-            sender.send_replace(read(&health.borrow_and_update()));
-        }
-    });
-    receiver
 }

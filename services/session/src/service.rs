@@ -3,8 +3,7 @@ use std::{sync::Arc, time::Duration};
 use change_feed::{ChangeFeed, RedisFeed};
 use everything_proto::session::v1::session_service_server::SessionServiceServer;
 use redis_store::Redis;
-use serving::{CancellationToken, GrpcServer, Listener, Readiness, ReadinessReceiver};
-use tokio::sync::watch;
+use serving::{CancellationToken, GrpcServer, Listener, ReadinessReceiver};
 
 use crate::{
     Config, Error,
@@ -54,7 +53,7 @@ impl Service {
             store: Arc::new(RedisStore::new(redis, config.store())),
             bus: Arc::new(RedisBus::new(redis.clone())),
             feed: Arc::new(RedisFeed::new(redis.clone())),
-            readiness: readiness(redis),
+            readiness: serving::ready_while(redis.health()),
         };
         Self::build(config, dependencies)
     }
@@ -98,28 +97,4 @@ impl Service {
         _ = tokio::time::timeout(LAST_TASKS, keeping).await;
         served
     }
-}
-
-fn readiness(redis: &Redis) -> ReadinessReceiver {
-    let mut health = redis.health();
-    let of = |health: &Result<(), redis_store::Error>| match health {
-        Ok(()) => Readiness::Ready,
-        Err(error) => Readiness::NotReady(error.to_string()),
-    };
-    let (sender, readiness) = watch::channel(of(&health.borrow()));
-    tokio::spawn(async move {
-        loop {
-            let now = of(&health.borrow_and_update());
-            sender.send_if_modified(|before| {
-                let changed = *before != now;
-                *before = now;
-                changed
-            });
-            tokio::select! {
-                changed = health.changed() => if changed.is_err() { return },
-                () = sender.closed() => return,
-            }
-        }
-    });
-    readiness
 }
