@@ -35,7 +35,10 @@ pub struct ActiveSession {
     pub log_level: LogLevel,
     /// What features are told instead of the session id.
     pub session_key: String,
-    touch_interval: Duration,
+    /// How often its uses are passed on.
+    pub touch_interval: Duration,
+    /// How long it lives on after a use was passed on, whatever happens elsewhere.
+    lives_on: Duration,
     seen_at: Instant,
     /// Milliseconds after `seen_at`.
     touched_at: AtomicU64,
@@ -70,10 +73,9 @@ impl Sessions {
     ) -> Result<Arc<ActiveSession>, NoSession> {
         if self.link.is_up()
             && let Some(session) = self.cache.get(session_id, &principal.user_id)
+            && session.is_surely_alive()
         {
-            if session.is_due_for_touch() {
-                self.link.touch(&session.session_id);
-            }
+            self.touch(&session);
             return Ok(session);
         }
         // The session service says whose it is before anything else happens in its name.
@@ -92,6 +94,13 @@ impl Sessions {
         let session = Arc::new(ActiveSession::new(session, Some(follow)));
         self.cache.put(&session, asked);
         Ok(session)
+    }
+
+    /// The session is in use. Cheap: few uses are passed on.
+    pub fn touch(&self, session: &ActiveSession) {
+        if session.is_due_for_touch() {
+            self.link.touch(&session.session_id);
+        }
     }
 
     /// The session has changed through this edge.
@@ -140,14 +149,29 @@ impl ActiveSession {
             session_key: session.session_key,
             // Often enough that a session in use never expires, seldom enough to cost nothing.
             touch_interval: Duration::from_millis((session.ttl_ms / 4).clamp(50, 5_000)),
+            // The other half is for what is late: touches go out in batches.
+            lives_on: Duration::from_millis(session.ttl_ms / 2),
             seen_at: Instant::now(),
             touched_at: AtomicU64::new(0),
             _follow: follow,
         }
     }
 
+    /// Milliseconds since the session was first seen here.
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.seen_at.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it was used here so recently that it cannot have expired. That it was ended, the link tells.
+    fn is_surely_alive(&self) -> bool {
+        let unused = self
+            .age_ms()
+            .saturating_sub(self.touched_at.load(Ordering::Relaxed));
+        u128::from(unused) < self.lives_on.as_millis()
+    }
+
     fn is_due_for_touch(&self) -> bool {
-        let now = u64::try_from(self.seen_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = self.age_ms();
         let before = self.touched_at.load(Ordering::Relaxed);
         let due = u128::from(now.saturating_sub(before)) >= self.touch_interval.as_millis();
         due && self

@@ -115,13 +115,17 @@ impl SseStream {
         }
     }
 
-    /// The next message of this method (requests and notifications); others before it are passed over.
+    /// The next message of this method; other requests and notifications before it are passed over, answers are not.
     pub async fn wait_for(&mut self, method: &str) -> Value {
         loop {
             let message = self.message().await;
             if message["method"] == method {
                 return message;
             }
+            assert!(
+                message.get("method").is_some(),
+                "an answer instead of {method}: {message}"
+            );
         }
     }
 

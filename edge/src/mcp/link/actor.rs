@@ -270,11 +270,10 @@ impl Actor {
                     return;
                 };
                 entry.answers.insert(request_id, answer);
-                if entry.confirmed {
-                    _ = followed.send(());
-                } else {
-                    entry.waiting.push(followed);
-                }
+                // Named to the service: it knows by itself only who waits on a call's own stream.
+                entry.waiting.push(followed);
+                let message = entry.message(&session_id);
+                self.say(message);
             }
             Command::ForgetAnswer {
                 session_id,

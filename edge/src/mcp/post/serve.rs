@@ -59,6 +59,7 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
             biased;
             () = cancelled.cancelled() => None,
             outcome = result(&mcp, &job, &exchange) => Some(outcome),
+            () = keep_in_use(&mcp, &job.session) => None,
         };
         let id = job.id.clone();
         // Done: its id may be used again as soon as the client has the answer.
@@ -80,6 +81,14 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
     }
     .instrument(span)
     .await;
+}
+
+/// A session with a request under way is in use, however long that takes. Never returns.
+async fn keep_in_use(mcp: &Mcp, session: &ActiveSession) {
+    loop {
+        tokio::time::sleep(session.touch_interval).await;
+        mcp.sessions.touch(session);
+    }
 }
 
 async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Failure> {
