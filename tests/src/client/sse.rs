@@ -165,7 +165,11 @@ impl SseStream {
         while let Ok(Ok(Some(chunk))) = timeout_at(until, self.response.chunk()).await {
             self.parser.feed(&chunk, &mut self.events);
         }
-        self.events.drain(..).collect()
+        let events: Vec<Event> = self.events.drain(..).collect();
+        if let Some(event) = events.iter().rfind(|event| event.id.is_some()) {
+            self.last_event_id.clone_from(&event.id);
+        }
+        events
     }
 
     /// Where a client would resume.

@@ -122,6 +122,15 @@ async fn a_session_with_a_running_call_lives_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_legacy_session_lives_as_long_as_its_stream() {
+    let world = World::two_processes(TTL).await;
+    let mut legacy = world.legacy(json!({})).await;
+    legacy.stream.drain_for(LONG).await;
+    legacy.post_at(&world.legacy_edge(1)).unwrap();
+    assert_eq!(legacy.call("ping", json!({})).await, Ok(json!({})));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_abandoned_legacy_session_expires() {
     let world = World::two_processes(TTL).await;
     let legacy = world.legacy(json!({})).await;

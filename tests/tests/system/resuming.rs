@@ -16,6 +16,7 @@ on_both_stores!(
     a_cursor_that_is_none_is_refused,
     a_foreign_cursor_is_refused,
     a_question_that_was_missed_is_asked_again,
+    a_lot_arrives_whole_live_and_resumed,
 );
 
 const LIST_CHANGED: &str = "notifications/resources/list_changed";
@@ -245,6 +246,23 @@ async fn a_question_that_was_missed_is_asked_again(world: World) {
         text(&messages[0]["result"]).contains("file:///home/alice"),
         "{messages:?}"
     );
+}
+
+async fn a_lot_arrives_whole_live_and_resumed(world: World) {
+    const STEPS: u32 = 900;
+    let client = world.client().await;
+    let mut stream = client.open("tools/call", long_running(0.0, STEPS)).await.unwrap();
+    let cursor = stream.next().await.unwrap().id;
+    let live = stream.messages().await;
+    assert_eq!(progress(&live), (1..=u64::from(STEPS)).collect::<Vec<_>>());
+    let again = world
+        .elsewhere(&client)
+        .get(cursor.as_deref())
+        .await
+        .unwrap()
+        .messages()
+        .await;
+    assert_eq!(again, live);
 }
 
 /// The next message on the stream is the one that is made now.
