@@ -51,6 +51,14 @@ pub enum Begun {
     Page(ErrorPage),
 }
 
+/// When the consent page is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prompt {
+    /// Unless the user has allowed it before.
+    Needed,
+    Always,
+}
+
 /// What is wrong with an authorization request, and who may be told.
 pub(crate) struct Problem {
     pub error: OAuthError,
@@ -82,9 +90,9 @@ impl AuthorizationServer {
         address: Option<IpAddr>,
     ) -> Result<Begun, Error> {
         match self.admitted_request(parameters, address).await {
-            Ok((client, request)) => {
+            Ok((client, request, prompt)) => {
                 let browser = self.browser(browser_session)?;
-                if parameters.get("prompt") != Some("consent")
+                if prompt == Prompt::Needed
                     && let Some(redirect) = self.without_asking(&request, &browser).await?
                 {
                     return Ok(Begun::Redirect(redirect));
@@ -118,7 +126,7 @@ impl AuthorizationServer {
         &self,
         parameters: &Parameters,
         address: Option<IpAddr>,
-    ) -> Result<(Client, AuthorizationRequest), Failure<Problem>> {
+    ) -> Result<(Client, AuthorizationRequest, Prompt), Failure<Problem>> {
         let untrusted = |failure| match failure {
             Failure::Refused(error) => Failure::Refused(Problem { error, back: None }),
             Failure::Fault(error) => Failure::Fault(error),
@@ -126,10 +134,14 @@ impl AuthorizationServer {
         self.admit(Limited::Authorize, Counted::Address(address))
             .await
             .map_err(untrusted)?;
-        match self.resolve_pushed(parameters).await.map_err(untrusted)? {
-            Some(pushed) => self.check_request(&pushed).await,
-            None => self.check_request(parameters).await,
-        }
+        let pushed = self.resolve_pushed(parameters).await.map_err(untrusted)?;
+        let parameters = pushed.as_ref().unwrap_or(parameters);
+        let prompt = match parameters.get("prompt") {
+            Some("consent") => Prompt::Always,
+            _ => Prompt::Needed,
+        };
+        let (client, request) = self.check_request(parameters).await?;
+        Ok((client, request, prompt))
     }
 
     /// The order matters: nothing goes back to the client before client and redirect URI are known to be its own.
@@ -140,9 +152,9 @@ impl AuthorizationServer {
         let untrusted = |error: OAuthError| Failure::Refused(Problem { error, back: None });
         let client_id = parameters.require("client_id").map_err(untrusted)?;
         let Some(client) = self.client(client_id).await? else {
-            return Err(untrusted(
-                ErrorCode::InvalidClient.because("the application is not registered here"),
-            ));
+            return Err(untrusted(ErrorCode::InvalidClient.because(
+                "the application is not registered here, or its metadata cannot be read",
+            )));
         };
         let redirect_uri = match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
             (Some(presented), _) => client.registered_redirect(presented),

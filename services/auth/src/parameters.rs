@@ -1,14 +1,24 @@
 //! The parameters of a request, in the order they came, repetition and all.
 
+use zeroize::Zeroize as _;
+
 use crate::oauth_error::{ErrorCode, OAuthError};
 
 /// More than any honest request has; a client assertion or a long `state` fits.
 const MAX_PARAMETERS: usize = 64;
 const MAX_TOTAL_BYTES: usize = 32 * 1024;
 
-/// Values may be secrets, so there is no `Debug` that shows them.
+/// Values may be secrets, so there is no `Debug` that shows them, and they are wiped when dropped.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Parameters(Vec<(String, String)>);
+
+impl Drop for Parameters {
+    fn drop(&mut self) {
+        for (_, value) in &mut self.0 {
+            value.zeroize();
+        }
+    }
+}
 
 impl Parameters {
     pub fn new(pairs: Vec<(String, String)>) -> Self {

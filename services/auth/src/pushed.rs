@@ -67,6 +67,7 @@ impl AuthorizationServer {
             ("code_challenge", request.challenge.as_str().to_owned()),
             ("code_challenge_method", "S256".to_owned()),
             ("scope", request.scopes.to_string()),
+            ("prompt", "consent".to_owned()),
         ];
         pairs.extend(request.state.map(|state| ("state", state)));
         pairs.extend(request.dpop_jkt.map(|jkt| ("dpop_jkt", jkt)));
@@ -86,7 +87,6 @@ impl AuthorizationServer {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", &request.client_id.0)
             .append_pair("request_uri", &request_uri)
-            .append_pair("prompt", "consent")
             .finish();
         Ok(format!("{}?{query}", self.settings.endpoint("/authorize")))
     }

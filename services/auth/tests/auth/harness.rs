@@ -18,6 +18,10 @@ use serde_json::{Value, json};
 use serving::{CancellationToken, GrpcChannel, GrpcLimits, Upstream, UpstreamSettings};
 use url::Url;
 
+pub use self::forms::*;
+
+mod forms;
+
 pub const BASE: &str = "http://localhost:3232";
 pub const RESOURCE: &str = "http://localhost:3232/mcp";
 pub const REDIRECT: &str = "https://app.example/callback";
@@ -360,76 +364,4 @@ pub fn basic_credentials((client_id, client_secret): (&str, &str)) -> proto::Cli
             client_secret,
         }),
     }
-}
-
-/// A complete, valid request.
-pub fn authorization_request(client_id: &str) -> Vec<(&str, &str)> {
-    vec![
-        ("response_type", "code"),
-        ("client_id", client_id),
-        ("redirect_uri", REDIRECT),
-        ("state", "client state & more"),
-        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
-        ("code_challenge_method", "S256"),
-        ("resource", RESOURCE),
-    ]
-}
-
-/// The request with a parameter replaced, added, or (empty value) left out.
-pub fn with<'a>(request: &[(&'a str, &'a str)], name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
-    let mut request: Vec<_> = request
-        .iter()
-        .copied()
-        .filter(|(other, _)| *other != name)
-        .collect();
-    if !value.is_empty() {
-        request.push((name, value));
-    }
-    request
-}
-
-pub fn code_request<'a>(client_id: &'a str, code: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("grant_type", "authorization_code"),
-        ("client_id", client_id),
-        ("code", code),
-        ("redirect_uri", REDIRECT),
-        ("code_verifier", VERIFIER),
-        ("resource", RESOURCE),
-    ]
-}
-
-pub fn refresh_request<'a>(client_id: &'a str, token: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("grant_type", "refresh_token"),
-        ("client_id", client_id),
-        ("refresh_token", token),
-    ]
-}
-
-pub fn parameters(pairs: &[(&str, &str)]) -> Vec<proto::Parameter> {
-    let parameter = |&(name, value): &(&str, &str)| proto::Parameter {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    };
-    pairs.iter().map(parameter).collect()
-}
-
-pub fn query_parameters(url: &Url) -> Vec<proto::Parameter> {
-    let parameter = |(name, value): (_, _)| proto::Parameter { name, value };
-    url.query_pairs().into_owned().map(parameter).collect()
-}
-
-pub fn query(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs()
-        .find(|(other, _)| other == name)
-        .map(|(_, value)| value.into_owned())
-}
-
-pub fn access(tokens: &Value) -> &str {
-    tokens["access_token"].as_str().unwrap()
-}
-
-pub fn refresh(tokens: &Value) -> &str {
-    tokens["refresh_token"].as_str().unwrap()
 }

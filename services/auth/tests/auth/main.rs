@@ -6,6 +6,7 @@ mod clients;
 mod consent;
 mod documents;
 mod dpop;
+mod enumeration;
 mod external;
 mod harness;
 mod keys;
