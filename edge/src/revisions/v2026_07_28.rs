@@ -20,8 +20,9 @@ use super::{
     lists, notify,
     params::Params,
     requests, results,
-    session_wire::{Content, Elicitation, Has},
+    session_wire::Has,
     stateless::{Envelope, Filter, Stateless},
+    v2025_11_25,
 };
 use crate::jsonrpc::{self, RequestId, RpcError};
 
@@ -43,27 +44,8 @@ pub(super) static REVISION: V2026_07_28 = V2026_07_28;
 
 pub(super) struct V2026_07_28;
 
-/// Everything that the newest shape has.
-static HAS: Has = Has {
-    titles: true,
-    icons: true,
-    item_meta: true,
-    tool_annotations: true,
-    structured_output: true,
-    completions: true,
-    completion_context: true,
-    progress_message: true,
-    annotations: &["audience", "priority", "lastModified"],
-    content: &[
-        Content::Text,
-        Content::Image,
-        Content::Audio,
-        Content::Resource,
-        Content::ResourceLink,
-    ],
-    elicitation: Elicitation::FormsAndUrls,
-    sampling_tools: true,
-};
+/// Results are worded as in the newest revision with sessions.
+static HAS: &Has = &v2025_11_25::REVISION.has;
 
 impl Revision for V2026_07_28 {
     fn version(&self) -> &'static str {
@@ -91,29 +73,29 @@ impl Revision for V2026_07_28 {
             | "resources/read"
             | "prompts/list"
             | "prompts/get"
-            | "completion/complete" => requests::request(&HAS, method, params),
+            | "completion/complete" => requests::request(HAS, method, params),
             _ => Err(RpcError::method_not_found(method)),
         }
     }
 
     fn client_capabilities(&self, declared: &RawValue) -> ClientCapabilities {
-        handshake::client_capabilities(&HAS, declared)
+        handshake::client_capabilities(HAS, declared)
     }
 
     fn tools(&self, list: &ListToolsResponse) -> Bytes {
-        cacheable(&lists::tools(&HAS, list), list.cache.as_ref())
+        cacheable(&lists::tools(HAS, list), list.cache.as_ref())
     }
 
     fn resources(&self, list: &ListResourcesResponse) -> Bytes {
-        cacheable(&lists::resources(&HAS, list), list.cache.as_ref())
+        cacheable(&lists::resources(HAS, list), list.cache.as_ref())
     }
 
     fn resource_templates(&self, list: &ListResourceTemplatesResponse) -> Bytes {
-        cacheable(&lists::resource_templates(&HAS, list), list.cache.as_ref())
+        cacheable(&lists::resource_templates(HAS, list), list.cache.as_ref())
     }
 
     fn prompts(&self, list: &ListPromptsResponse) -> Bytes {
-        cacheable(&lists::prompts(&HAS, list), list.cache.as_ref())
+        cacheable(&lists::prompts(HAS, list), list.cache.as_ref())
     }
 
     fn completion(&self, completion: &CompleteResponse) -> Bytes {
@@ -121,15 +103,15 @@ impl Revision for V2026_07_28 {
     }
 
     fn call_tool_result(&self, result: Bytes) -> Result<Bytes, RpcError> {
-        results::call_tool(&HAS, result)
+        results::call_tool(HAS, result)
     }
 
     fn read_resource_result(&self, result: Bytes) -> Result<Bytes, RpcError> {
-        results::read_resource(&HAS, result)
+        results::read_resource(HAS, result)
     }
 
     fn get_prompt_result(&self, result: Bytes) -> Result<Bytes, RpcError> {
-        results::get_prompt(&HAS, result)
+        results::get_prompt(HAS, result)
     }
 
     fn feature_error(&self, error: &Error) -> RpcError {
@@ -137,7 +119,7 @@ impl Revision for V2026_07_28 {
     }
 
     fn progress(&self, token: &RawValue, progress: &Progress) -> Bytes {
-        notify::progress(&HAS, token, progress)
+        notify::progress(HAS, token, progress)
     }
 
     fn log(&self, log: &Log) -> Bytes {
@@ -199,7 +181,7 @@ impl Stateless for V2026_07_28 {
 
     fn discover_result(&self, server: &DescribeResponse, versions: &[&str]) -> Bytes {
         let can = server.capabilities.clone().unwrap_or_default();
-        let declared = handshake::capabilities(&HAS, &can);
+        let declared = handshake::capabilities(HAS, &can);
         let capabilities = match extensions(&can) {
             Some(extensions) => with_meta(&declared, &[("extensions", &extensions)], &[]),
             None => declared,
@@ -224,7 +206,7 @@ impl Stateless for V2026_07_28 {
     }
 
     fn server_info(&self, server: &DescribeResponse) -> Bytes {
-        handshake::implementation(&HAS, server).into()
+        handshake::implementation(HAS, server).into()
     }
 
     fn input_required(
@@ -236,7 +218,7 @@ impl Stateless for V2026_07_28 {
         let mut questions = ObjectWriter::new();
         for request in requests {
             let (method, params) =
-                ask::question(&HAS, &request.key, request, declared).map_err(errors::missing_capability)?;
+                ask::question(HAS, &request.key, request, declared).map_err(errors::missing_capability)?;
             let mut question = ObjectWriter::new();
             question.value("method", &method);
             if let Some(params) = params {
