@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::dpop::{DpopProof, ProofChecker, Thumbprint};
 use crate::error::Error;
 use crate::introspection::Active;
 use crate::oauth_error::{Failure, OAuthError};
-use crate::provider::{Provider, same_issuer};
+use crate::provider::{Provider, Reading, same_issuer};
 use crate::resource::Resources;
 use crate::scope::{self, Scopes};
 use crate::secret::Secret;
@@ -31,7 +32,7 @@ pub struct ExternalServer {
     settings: ExternalSettings,
     resources: Resources,
     provider: Provider,
-    keys: keys::Keys,
+    keys: Reading<JwkSet>,
     http: Arc<dyn HttpClient>,
     proofs: ProofChecker,
     clock: Clock,
@@ -85,7 +86,7 @@ impl ExternalServer {
             settings,
             resources,
             provider,
-            keys: keys::Keys::default(),
+            keys: Reading::default(),
             http,
             proofs,
             clock,

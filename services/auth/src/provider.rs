@@ -14,6 +14,10 @@ use crate::upstream::http::HttpClient;
 
 /// How long metadata is used before it is read again.
 const AGE: Duration = Duration::from_secs(60 * 60);
+/// When a provider is away, what it said before is good for this long.
+const STALE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// After a failure nobody waits for another one for this long.
+const REST: Duration = Duration::from_secs(1);
 
 /// The members that matter here.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,7 +34,70 @@ pub(crate) struct ProviderMetadata {
 pub(crate) struct Provider {
     issuer: String,
     http: Arc<dyn HttpClient>,
-    known: Mutex<Option<(Instant, Arc<ProviderMetadata>)>>,
+    known: Reading<ProviderMetadata>,
+}
+
+/// Something of another server, read when it is needed and kept for a while.
+pub(crate) struct Reading<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    value: Option<(Instant, Arc<T>)>,
+    failure: Option<(Instant, String)>,
+}
+
+impl<T> Default for Reading<T> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                value: None,
+                failure: None,
+            }),
+        }
+    }
+}
+
+impl<T> Reading<T> {
+    /// What was read no longer ago than `age`; when it cannot be read, what was read within a day. Whoever comes while
+    /// it is being read waits for the same answer, and whoever comes soon after a failure gets that.
+    pub async fn get(
+        &self,
+        age: Duration,
+        read: impl Future<Output = Result<T, String>>,
+    ) -> Result<Arc<T>, String> {
+        let mut state = self.state.lock().await;
+        if let Some((when, value)) = &state.value
+            && when.elapsed() < age
+        {
+            return Ok(Arc::clone(value));
+        }
+        let rested = state
+            .failure
+            .as_ref()
+            .is_none_or(|(when, _)| when.elapsed() >= REST);
+        if rested {
+            match read.await {
+                Ok(value) => {
+                    let value = Arc::new(value);
+                    *state = State {
+                        value: Some((Instant::now(), Arc::clone(&value))),
+                        failure: None,
+                    };
+                    return Ok(value);
+                }
+                Err(problem) => {
+                    tracing::warn!(problem, "another server cannot be read");
+                    state.failure = Some((Instant::now(), problem));
+                }
+            }
+        }
+        match (&state.value, &state.failure) {
+            (Some((when, value)), _) if when.elapsed() < STALE_AGE => Ok(Arc::clone(value)),
+            (_, Some((_, problem))) => Err(problem.clone()),
+            (_, None) => Err("it has not been read".to_owned()),
+        }
+    }
 }
 
 impl Provider {
@@ -38,37 +105,26 @@ impl Provider {
         Self {
             issuer: issuer.to_owned(),
             http,
-            known: Mutex::default(),
+            known: Reading::default(),
         }
     }
 
-    /// The metadata; old one when there is no newer. Errors say what failed, for operators.
+    /// Errors say what failed, for operators.
     pub async fn metadata(&self) -> Result<Arc<ProviderMetadata>, String> {
-        // Held while reading: whoever comes meanwhile waits for the same answer.
-        let mut known = self.known.lock().await;
-        if let Some((read, metadata)) = &*known
-            && read.elapsed() < AGE
-        {
-            return Ok(Arc::clone(metadata));
-        }
+        self.known.get(AGE, self.read()).await
+    }
+
+    async fn read(&self) -> Result<ProviderMetadata, String> {
         let mut problem = String::new();
         for url in well_knowns(&self.issuer) {
             match get_json::<ProviderMetadata>(self.http.as_ref(), &url).await {
                 // RFC 8414 section 3.3: or it speaks for somebody else.
-                Ok(metadata) if same_issuer(&metadata.issuer, &self.issuer) => {
-                    let metadata = Arc::new(metadata);
-                    *known = Some((Instant::now(), Arc::clone(&metadata)));
-                    return Ok(metadata);
-                }
+                Ok(metadata) if same_issuer(&metadata.issuer, &self.issuer) => return Ok(metadata),
                 Ok(_) => problem = format!("{url}: it names another issuer"),
                 Err(error) => problem = format!("{url}: {error}"),
             }
         }
-        tracing::warn!(problem, "the metadata of a provider cannot be read");
-        known
-            .as_ref()
-            .map(|(_, metadata)| Arc::clone(metadata))
-            .ok_or(problem)
+        Err(problem)
     }
 }
 

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::{Claims, Doubt, ExternalServer};
 use crate::jwt::{self, JwtError};
@@ -14,22 +12,8 @@ use crate::secret::Secret;
 
 /// How long keys are used before they are read again: a withdrawn key is refused after this.
 const AGE: Duration = Duration::from_secs(15 * 60);
-/// Used when the issuer is away, keys are good for this long.
-const STALE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Unknown keys make us look for new ones at most this often, or anybody could make us ask the issuer at will.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-
-/// The issuer's keys, as last read.
-#[derive(Default)]
-pub(super) struct Keys(Mutex<Option<Known>>);
-
-#[derive(Clone)]
-struct Known {
-    keys: Arc<JwkSet>,
-    read: Instant,
-    /// When reading was last tried, whatever came of it.
-    tried: Instant,
-}
 
 impl ExternalServer {
     pub(super) async fn verified(&self, token: &Secret) -> Result<Claims, Doubt> {
@@ -61,36 +45,7 @@ impl ExternalServer {
 
     /// Keys that were read no longer ago than `age`, if the issuer can be asked.
     async fn keys(&self, age: Duration) -> Result<Arc<JwkSet>, Doubt> {
-        // Held while reading: whoever comes meanwhile waits for the same answer.
-        let mut known = self.keys.0.lock().await;
-        if let Some(known) = &*known
-            && (known.read.elapsed() < age || known.tried.elapsed() < LOOK_AGAIN)
-        {
-            return Ok(Arc::clone(&known.keys));
-        }
-        let now = Instant::now();
-        match self.read_keys().await {
-            Ok(keys) => {
-                let keys = Arc::new(keys);
-                *known = Some(Known {
-                    keys: Arc::clone(&keys),
-                    read: now,
-                    tried: now,
-                });
-                Ok(keys)
-            }
-            Err(problem) => match &mut *known {
-                Some(known) if known.read.elapsed() < STALE_AGE => {
-                    tracing::warn!(
-                        problem,
-                        "the keys of the external issuer cannot be read: the old ones are used"
-                    );
-                    known.tried = now;
-                    Ok(Arc::clone(&known.keys))
-                }
-                _ => Err(Doubt::Unknown(problem)),
-            },
-        }
+        self.keys.get(age, self.read_keys()).await.map_err(Doubt::Unknown)
     }
 
     async fn read_keys(&self) -> Result<JwkSet, String> {

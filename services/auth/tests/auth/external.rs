@@ -216,15 +216,18 @@ async fn an_issuer_that_is_away_is_not_a_bad_token() {
     assert_eq!(status.code(), tonic::Code::Unavailable);
     assert!(!status.message().contains("127.0.0.1"), "{status}");
     publish(&web, &key, "one");
-    assert!(
-        stack
-            .first()
-            .introspect(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .active
-    );
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let mut is_active = async || {
+        let answer = stack.first().introspect(request.clone()).await;
+        answer.is_ok_and(|answer| answer.into_inner().active)
+    };
+    while !is_active().await {
+        assert!(tokio::time::Instant::now() < deadline, "it never came back");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // Away again, what it published is remembered.
+    web.forget("/jwks");
+    assert!(is_active().await);
 }
 
 #[tokio::test]
