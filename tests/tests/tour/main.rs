@@ -11,6 +11,7 @@ mod notifications;
 mod prompts;
 mod resources;
 mod session;
+mod swapped;
 mod tools;
 mod visit;
 

@@ -261,9 +261,15 @@ pub async fn report_progress(visit: &Visit) {
 }
 
 pub async fn can_be_cancelled(visit: &Visit) {
+    let endless = json!({ "duration": 60, "steps": 1000 });
+    let short = json!({ "duration": 0.5, "steps": 1 });
+    stop_when_cancelled(visit, "longRunningOperation", endless, short).await;
+}
+
+/// `endless` must report progress every 60 ms, and `short` must take half a second.
+pub async fn stop_when_cancelled(visit: &Visit, tool: &'static str, endless: Value, short: Value) {
     visit.person.forget();
-    let arguments = object(json!({ "duration": 60, "steps": 1000 }));
-    let params = CallToolRequestParams::new("longRunningOperation").with_arguments(arguments);
+    let params = CallToolRequestParams::new(tool).with_arguments(object(endless));
     let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
     let options = PeerRequestOptions::no_options();
     let running = in_time(visit.client.send_cancellable_request(request, options))
@@ -275,9 +281,7 @@ pub async fn can_be_cancelled(visit: &Visit) {
 
     // Two calls one after the other take their time; the cancelled one would have reported eight times during each.
     let heard = async || {
-        visit
-            .call("longRunningOperation", json!({ "duration": 0.5, "steps": 1 }))
-            .await;
+        visit.call(tool, short.clone()).await;
         let progress = visit.person.received("notifications/progress");
         progress
             .iter()
