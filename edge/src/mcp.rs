@@ -89,6 +89,7 @@ impl Mcp {
             in_flight.clone(),
             shutdown.clone(),
         );
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(cache.clone().sweep()));
         let tool_headers = ToolHeaders::start(link.news(), shutdown);
         let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
         Self {

@@ -45,6 +45,7 @@ pub enum Layout {
 pub struct Builder {
     layout: Layout,
     redis: bool,
+    durable: bool,
     edges: usize,
     replicas: usize,
     feature: FeatureKind,
@@ -83,6 +84,7 @@ impl Stack {
         Builder {
             layout: Layout::InProcess,
             redis: false,
+            durable: false,
             edges: 1,
             replicas: 1,
             feature: FeatureKind::Everything,
@@ -192,6 +194,14 @@ impl Builder {
         self
     }
 
+    /// The same, and what Redis has acknowledged outlives it.
+    pub fn durable_redis(self) -> Self {
+        Self {
+            durable: true,
+            ..self.redis()
+        }
+    }
+
     pub fn edges(mut self, edges: usize) -> Self {
         self.edges = edges;
         self
@@ -248,10 +258,13 @@ impl Builder {
             "several processes share nothing without redis"
         );
         let directory = Directory::create()?;
-        let redis = if self.redis {
-            Some(RedisServer::start().await)
-        } else {
-            None
+        let redis = match (self.redis, self.durable) {
+            (false, _) => None,
+            (true, false) => Some(RedisServer::start().await),
+            (true, true) => {
+                let keep = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
+                Some(RedisServer::start_with(&keep).await)
+            }
         };
         let proxy = Proxy::start().await?;
         let plan = Plan {

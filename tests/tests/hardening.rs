@@ -5,17 +5,25 @@
 mod hardening {
     mod batches;
     mod bodies;
+    mod ends;
     mod fuzzed_requests;
     mod headers;
+    mod leaks;
     mod legacy_transport;
     mod lifecycle;
+    mod login_pages;
     mod messages;
     mod methods;
     mod ownership;
     mod parameters;
+    mod redis_failures;
     mod scopes;
+    mod services_down;
+    mod slow_clients;
+    mod streams;
 
     mod discretion;
+    mod faults;
     mod table;
     mod wire;
 }

@@ -16,6 +16,7 @@ use super::sessions::ActiveSession;
 
 pub struct SessionCache {
     sessions: Cache<Arc<str>, Arc<ActiveSession>>,
+    age: Duration,
     /// Counts what was forgotten. A copy that was read before something was forgotten may be the old one.
     forgotten: AtomicU64,
 }
@@ -28,6 +29,7 @@ impl SessionCache {
     pub fn new(size: u64, age: Duration) -> Self {
         Self {
             sessions: Cache::builder().max_capacity(size).time_to_live(age).build(),
+            age,
             forgotten: AtomicU64::new(0),
         }
     }
@@ -57,6 +59,16 @@ impl SessionCache {
     pub fn forget(&self, session_id: &str) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.sessions.invalidate(session_id);
+    }
+
+    /// Lets go of what is too old, for as long as it is polled. The cache does so by itself only when it is used: an idle
+    /// edge would go on following sessions that nobody uses.
+    pub async fn sweep(self: Arc<Self>) {
+        let period = (self.age / 2).clamp(Duration::from_millis(100), Duration::from_secs(10));
+        loop {
+            tokio::time::sleep(period).await;
+            self.sessions.run_pending_tasks();
+        }
     }
 
     pub fn clear(&self) {

@@ -18,7 +18,7 @@ async fn what_is_no_json_is_a_parse_error_that_says_where() {
     let bench = Bench::of(&REVISIONS).await;
     for session in &bench.sessions {
         let bad = |name: &str, body: &[u8], word: &str| {
-            Row::new(name, session.post(body)).is_refused(400, PARSE_ERROR, word)
+            Row::new(name, session.post(body)).gets_refused(400, PARSE_ERROR, word)
         };
         let rows = vec![
             bad("nothing", b"", "not valid JSON"),
@@ -107,17 +107,17 @@ async fn lone_surrogates_are_refused_and_not_repeated() {
             "as an id",
             session.post(r#"{"jsonrpc":"2.0","id":"\ud800","method":"ping"}"#),
         )
-        .is_refused(400, INVALID_REQUEST, "id"),
+        .gets_refused(400, INVALID_REQUEST, "id"),
         Row::new(
             "as a method",
             session.post(r#"{"jsonrpc":"2.0","id":1,"method":"\udfff"}"#),
         )
-        .is_answered(1, 400, INVALID_REQUEST, "method"),
+        .gets_error(1, 400, INVALID_REQUEST, "method"),
         Row::new(
             "as a tool's name",
             session.post(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\ud800"}}"#),
         )
-        .is_answered(1, 200, -32602, "name"),
+        .gets_error(1, 200, -32602, "name"),
     ];
     check(session, rows).await;
 }
@@ -133,10 +133,14 @@ async fn bodies_over_the_limit_are_refused_and_bodies_up_to_it_are_taken() {
         session.post(body)
     };
     let rows = vec![
-        Row::new("over it", of(LIMIT + 1)).is_refused(413, INVALID_REQUEST, "too large"),
-        Row::new("over it in chunks", of(LIMIT + 1).chunked()).is_refused(413, INVALID_REQUEST, "too large"),
-        Row::new("far over it", of(4 * LIMIT)).is_refused(413, INVALID_REQUEST, "too large"),
-        Row::new("far over it in chunks", of(4 * LIMIT).chunked()).is_refused(
+        Row::new("over it", of(LIMIT + 1)).gets_refused(413, INVALID_REQUEST, "too large"),
+        Row::new("over it in chunks", of(LIMIT + 1).chunked()).gets_refused(
+            413,
+            INVALID_REQUEST,
+            "too large",
+        ),
+        Row::new("far over it", of(4 * LIMIT)).gets_refused(413, INVALID_REQUEST, "too large"),
+        Row::new("far over it in chunks", of(4 * LIMIT).chunked()).gets_refused(
             413,
             INVALID_REQUEST,
             "too large",
@@ -160,7 +164,7 @@ async fn what_nests_too_deep_is_refused_under_its_id() {
             )
         };
         let refused = |name: &str, body: String| {
-            Row::new(name, session.post(body)).is_answered("deep", 400, INVALID_REQUEST, "deeper than")
+            Row::new(name, session.post(body)).gets_error("deep", 400, INVALID_REQUEST, "deeper than")
         };
         let rows = vec![
             refused("100 objects", nested(r#"{"a":"#, "}", 100)),
@@ -172,10 +176,10 @@ async fn what_nests_too_deep_is_refused_under_its_id() {
                 session.post(message.to_string())
             })
             .is(200),
-            Row::new("only brackets", session.post("[".repeat(1_000_000))).is_refused(400, PARSE_ERROR, "JSON"),
-            Row::new("only braces", session.post(r#"{"a":"#.repeat(200_000))).is_refused(400, PARSE_ERROR, "JSON"),
+            Row::new("only brackets", session.post("[".repeat(1_000_000))).gets_refused(400, PARSE_ERROR, "JSON"),
+            Row::new("only braces", session.post(r#"{"a":"#.repeat(200_000))).gets_refused(400, PARSE_ERROR, "JSON"),
             Row::new("a batch that is too deep", session.post(format!("[{}]", nested("[", "]", 1000))))
-                .is_refused(400, INVALID_REQUEST, "deeper than"),
+                .gets_refused(400, INVALID_REQUEST, "deeper than"),
         ];
         check(session, rows).await;
     }

@@ -33,7 +33,7 @@ async fn content_type_is_json() {
     let mut rows: Vec<_> = bad
         .into_iter()
         .map(|kind| {
-            Row::new(kind, ping(session).with("content-type", kind)).is_refused(
+            Row::new(kind, ping(session).with("content-type", kind)).gets_refused(
                 415,
                 INVALID_REQUEST,
                 "Content-Type",
@@ -41,14 +41,14 @@ async fn content_type_is_json() {
         })
         .collect();
     rows.push(
-        Row::new("missing", ping(session).without("content-type")).is_refused(
+        Row::new("missing", ping(session).without("content-type")).gets_refused(
             415,
             INVALID_REQUEST,
             "Content-Type",
         ),
     );
     rows.push(
-        Row::new("no text", ping(session).with("content-type", b"\xff\xfe")).is_refused(
+        Row::new("no text", ping(session).with("content-type", b"\xff\xfe")).gets_refused(
             415,
             INVALID_REQUEST,
             "Content-Type",
@@ -73,7 +73,7 @@ async fn accept_takes_both_answers_of_a_post_and_the_stream_of_a_get() {
     let mut rows = vec![
         // RFC 9110 section 12.5.1: anything will do.
         Row::new("POST without", ping(session).without("accept")).is(200),
-        Row::new("GET of JSON", get().with("accept", "application/json")).is_refused(
+        Row::new("GET of JSON", get().with("accept", "application/json")).gets_refused(
             406,
             INVALID_REQUEST,
             "text/event-stream",
@@ -88,7 +88,7 @@ async fn accept_takes_both_answers_of_a_post_and_the_stream_of_a_get() {
         "application/json, text/event-stream;q=0",
         ",,,;;;",
     ] {
-        rows.push(Row::new(bad, ping(session).with("accept", bad)).is_refused(
+        rows.push(Row::new(bad, ping(session).with("accept", bad)).gets_refused(
             406,
             INVALID_REQUEST,
             "Accept",
@@ -116,19 +116,19 @@ async fn session_ids_that_are_none() {
     for session in &bench.sessions {
         let id = |id: &[u8]| ping(session).with("mcp-session-id", id);
         let mut rows = vec![
-            Row::new("none", ping(session).without("mcp-session-id")).is_answered(
+            Row::new("none", ping(session).without("mcp-session-id")).gets_error(
                 1,
                 400,
                 INVALID_REQUEST,
                 "Mcp-Session-Id",
             ),
-            Row::new("two", ping(session).and("mcp-session-id", &session.id)).is_refused(
+            Row::new("two", ping(session).and("mcp-session-id", &session.id)).gets_refused(
                 400,
                 INVALID_REQUEST,
                 "mcp-session-id",
             ),
-            Row::new("no text", id(b"\xff\xfe\x80")).is_refused(400, INVALID_REQUEST, "mcp-session-id"),
-            Row::new("endless", id(&[b'a'; 5000])).is_refused(400, INVALID_REQUEST, "mcp-session-id"),
+            Row::new("no text", id(b"\xff\xfe\x80")).gets_refused(400, INVALID_REQUEST, "mcp-session-id"),
+            Row::new("endless", id(&[b'a'; 5000])).gets_refused(400, INVALID_REQUEST, "mcp-session-id"),
         ];
         let unknown = [
             UNKNOWN_SESSION,
@@ -146,7 +146,7 @@ async fn session_ids_that_are_none() {
         ];
         for unknown in unknown {
             rows.push(
-                Row::new(format!("{unknown:?}"), id(unknown.as_bytes())).is_answered(
+                Row::new(format!("{unknown:?}"), id(unknown.as_bytes())).gets_error(
                     1,
                     404,
                     SESSION_NOT_FOUND,
@@ -156,7 +156,7 @@ async fn session_ids_that_are_none() {
         }
         // One character more, and another letter case.
         for near in [format!("{}x", session.id), session.id.to_uppercase()] {
-            rows.push(Row::new(format!("{near:?}"), id(near.as_bytes())).is_answered(
+            rows.push(Row::new(format!("{near:?}"), id(near.as_bytes())).gets_error(
                 1,
                 404,
                 SESSION_NOT_FOUND,
@@ -190,14 +190,14 @@ async fn the_protocol_version_is_the_sessions_own() {
             // 2025-03-26 has no such header.
             rows.push(match session.revision.as_str() {
                 "2025-03-26" => row.is(200),
-                _ if value == b"\xff" => row.is_answered(1, 400, INVALID_REQUEST, "mcp-protocol-version"),
-                _ => row.is_answered(1, 400, INVALID_REQUEST, "MCP-Protocol-Version"),
+                _ if value == b"\xff" => row.gets_error(1, 400, INVALID_REQUEST, "mcp-protocol-version"),
+                _ => row.gets_error(1, 400, INVALID_REQUEST, "MCP-Protocol-Version"),
             });
         }
         let two = ping(session).and("mcp-protocol-version", &session.revision);
         rows.push(match session.revision.as_str() {
             "2025-03-26" => Row::new("two", two).is(200),
-            _ => Row::new("two", two).is_answered(1, 400, INVALID_REQUEST, "mcp-protocol-version"),
+            _ => Row::new("two", two).gets_error(1, 400, INVALID_REQUEST, "mcp-protocol-version"),
         });
         check(session, rows).await;
     }
@@ -221,17 +221,21 @@ async fn event_ids_that_are_none() {
         let mut rows: Vec<_> = garbage
             .into_iter()
             .map(|id| {
-                Row::new(String::from_utf8_lossy(id), get(id)).is_refused(
+                Row::new(String::from_utf8_lossy(id), get(id)).gets_refused(
                     400,
                     INVALID_REQUEST,
                     "Last-Event-ID",
                 )
             })
             .collect();
-        rows.push(Row::new("no text", get(b"\xff")).is_refused(400, INVALID_REQUEST, "last-event-id"));
-        rows.push(Row::new("endless", get(&[b'1'; 5000])).is_refused(400, INVALID_REQUEST, "last-event-id"));
+        rows.push(Row::new("no text", get(b"\xff")).gets_refused(400, INVALID_REQUEST, "last-event-id"));
+        rows.push(Row::new("endless", get(&[b'1'; 5000])).gets_refused(
+            400,
+            INVALID_REQUEST,
+            "last-event-id",
+        ));
         let two = get(b"1").and("last-event-id", "2");
-        rows.push(Row::new("two", two).is_refused(400, INVALID_REQUEST, "last-event-id"));
+        rows.push(Row::new("two", two).gets_refused(400, INVALID_REQUEST, "last-event-id"));
         check(session, rows).await;
     }
 }
@@ -252,7 +256,7 @@ async fn foreign_origins_and_hosts_are_refused_everywhere() {
         "",
     ] {
         rows.push(
-            Row::new(format!("Origin {origin}"), ping(session).with("origin", origin)).is_refused(
+            Row::new(format!("Origin {origin}"), ping(session).with("origin", origin)).gets_refused(
                 403,
                 INVALID_REQUEST,
                 "Origin",
@@ -266,7 +270,7 @@ async fn foreign_origins_and_hosts_are_refused_everywhere() {
                 .with("origin", "http://localhost")
                 .and("origin", "http://localhost"),
         )
-        .is_refused(403, INVALID_REQUEST, "Origin"),
+        .gets_refused(403, INVALID_REQUEST, "Origin"),
     );
     for host in [
         "evil.example",
@@ -276,7 +280,7 @@ async fn foreign_origins_and_hosts_are_refused_everywhere() {
         "127.0.0.1.nip.example",
     ] {
         rows.push(
-            Row::new(format!("Host {host}"), ping(session).with("host", host)).is_refused(
+            Row::new(format!("Host {host}"), ping(session).with("host", host)).gets_refused(
                 403,
                 INVALID_REQUEST,
                 "Host",

@@ -26,22 +26,17 @@ async fn nothing_goes_before_initialize() {
     ]
     .into_iter()
     .map(|method| {
-        Row::new(method, nowhere.call(7, method, json!({}))).is_answered(
-            7,
-            400,
-            INVALID_REQUEST,
-            "initialize",
-        )
+        Row::new(method, nowhere.call(7, method, json!({}))).gets_error(7, 400, INVALID_REQUEST, "initialize")
     })
     .collect();
     let notification = nowhere.post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    rows.push(Row::new("a notification", notification).is_refused(400, INVALID_REQUEST, "initialize"));
+    rows.push(Row::new("a notification", notification).gets_refused(400, INVALID_REQUEST, "initialize"));
     let response = nowhere.post(r#"{"jsonrpc":"2.0","id":"srv-1","result":{}}"#);
-    rows.push(Row::new("a response", response).is_refused(400, INVALID_REQUEST, "initialize"));
+    rows.push(Row::new("a response", response).gets_refused(400, INVALID_REQUEST, "initialize"));
     let get = nowhere.request(Method::GET, "/mcp");
-    rows.push(Row::new("GET", get).is_refused(400, INVALID_REQUEST, "Mcp-Session-Id"));
+    rows.push(Row::new("GET", get).gets_refused(400, INVALID_REQUEST, "Mcp-Session-Id"));
     let delete = nowhere.request(Method::DELETE, "/mcp");
-    rows.push(Row::new("DELETE", delete).is_refused(400, INVALID_REQUEST, "Mcp-Session-Id"));
+    rows.push(Row::new("DELETE", delete).gets_refused(400, INVALID_REQUEST, "Mcp-Session-Id"));
     check(session, rows).await;
 }
 
@@ -50,7 +45,7 @@ async fn a_session_begins_once() {
     let bench = Bench::of(&REVISIONS).await;
     for session in &bench.sessions {
         let again = session.initialize().with("mcp-session-id", &session.id);
-        let rows = vec![Row::new("initialize in a session", again).is_answered(
+        let rows = vec![Row::new("initialize in a session", again).gets_error(
             "begin",
             400,
             INVALID_REQUEST,
@@ -157,7 +152,7 @@ async fn what_initialize_lacks_is_named() {
             let request = session
                 .call("begin", "initialize", params)
                 .without("mcp-session-id");
-            Row::new(name, request.without("mcp-protocol-version")).is_answered(
+            Row::new(name, request.without("mcp-protocol-version")).gets_error(
                 "begin",
                 200,
                 INVALID_PARAMS,

@@ -23,13 +23,13 @@ async fn what_is_no_message_is_refused_by_name_and_under_its_id() {
 fn values_that_are_no_objects(session: &Session) -> Vec<Row> {
     ["null", "true", "1", "-0.5e10", r#""ping""#]
         .into_iter()
-        .map(|value| Row::new(value, session.post(value)).is_refused(400, INVALID_REQUEST, "object"))
+        .map(|value| Row::new(value, session.post(value)).gets_refused(400, INVALID_REQUEST, "object"))
         .collect()
 }
 
 fn members_that_are_wrong(session: &Session) -> Vec<Row> {
     let bad = |name: &str, body: &str, word: &str| {
-        Row::new(name, session.post(body)).is_answered("me", 400, INVALID_REQUEST, word)
+        Row::new(name, session.post(body)).gets_error("me", 400, INVALID_REQUEST, word)
     };
     vec![
         bad("no jsonrpc", r#"{"id":"me","method":"ping"}"#, "jsonrpc"),
@@ -137,7 +137,7 @@ fn members_that_are_wrong(session: &Session) -> Vec<Row> {
             "params an array",
             session.post(r#"{"jsonrpc":"2.0","id":"me","method":"ping","params":[]}"#),
         )
-        .is_answered("me", 400, INVALID_PARAMS, "params"),
+        .gets_error("me", 400, INVALID_PARAMS, "params"),
         bad(
             "two methods",
             r#"{"jsonrpc":"2.0","id":"me","method":"ping","method":"ping"}"#,
@@ -163,13 +163,13 @@ fn members_that_are_wrong(session: &Session) -> Vec<Row> {
             "two ids",
             session.post(r#"{"jsonrpc":"2.0","id":"me","id":"you","method":"ping"}"#),
         )
-        .is_refused(400, INVALID_REQUEST, "id"),
+        .gets_refused(400, INVALID_REQUEST, "id"),
         Row::new(
             "a response without an id",
             session.post(r#"{"jsonrpc":"2.0","result":{}}"#),
         )
-        .is_refused(400, INVALID_REQUEST, "id"),
-        Row::new("an empty object", session.post("{}")).is_refused(400, INVALID_REQUEST, "jsonrpc"),
+        .gets_refused(400, INVALID_REQUEST, "id"),
+        Row::new("an empty object", session.post("{}")).gets_refused(400, INVALID_REQUEST, "jsonrpc"),
         Row::new(
             "a member that nobody knows",
             session.post(r#"{"jsonrpc":"2.0","id":1,"method":"ping","x":[{}]}"#),
@@ -198,15 +198,13 @@ async fn ids_are_strings_or_integers() {
         ];
         let mut rows: Vec<_> = bad
             .into_iter()
-            .map(|id| Row::new(format!("id {id}"), with(id)).is_refused(400, INVALID_REQUEST, "id"))
+            .map(|id| Row::new(format!("id {id}"), with(id)).gets_refused(400, INVALID_REQUEST, "id"))
             .collect();
         let long = json!("x".repeat(1_000_000)).to_string();
-        rows.push(Row::new("a huge id", with(&long)).is_refused(400, INVALID_REQUEST, "id"));
-        rows.push(Row::new("a huge number", with(&"9".repeat(100_000))).is_refused(
-            400,
-            INVALID_REQUEST,
-            "id",
-        ));
+        rows.push(Row::new("a huge id", with(&long)).gets_refused(400, INVALID_REQUEST, "id"));
+        rows.push(
+            Row::new("a huge number", with(&"9".repeat(100_000))).gets_refused(400, INVALID_REQUEST, "id"),
+        );
         check(session, rows).await;
         for good in [
             "0",
@@ -253,10 +251,10 @@ async fn unknown_methods_are_named() {
             .into_iter()
             .map(|method| {
                 let request = session.call("me", method, json!({}));
-                Row::new(method, request).is_answered("me", 200, METHOD_NOT_FOUND, method.trim())
+                Row::new(method, request).gets_error("me", 200, METHOD_NOT_FOUND, method.trim())
             })
             .chain([
-                Row::new("a long one", session.call("me", &"m".repeat(100_000), json!({}))).is_answered(
+                Row::new("a long one", session.call("me", &"m".repeat(100_000), json!({}))).gets_error(
                     "me",
                     200,
                     METHOD_NOT_FOUND,
@@ -266,7 +264,7 @@ async fn unknown_methods_are_named() {
                     "control characters",
                     session.call("me", "a\r\n\u{1b}[31m", json!({})),
                 )
-                .is_answered("me", 200, METHOD_NOT_FOUND, "\u{fffd}[31m"),
+                .gets_error("me", 200, METHOD_NOT_FOUND, "\u{fffd}[31m"),
             ])
             .collect();
         check(session, rows).await;
@@ -307,24 +305,14 @@ async fn what_wants_no_answer_gets_none() {
 async fn an_id_in_flight_is_refused_and_the_call_goes_on() {
     let bench = Bench::of(&[NEWEST]).await;
     let session = &bench.sessions[0];
-    let call = session.tool(
-        "once",
-        "longRunningOperation",
-        json!({ "duration": 2, "steps": 1 }),
-    );
-    let running = tokio::spawn({
-        let session = session.clone();
-        async move { session.send(call).await }
-    });
+    let params = json!({ "name": "longRunningOperation", "arguments": { "duration": 1, "steps": 5 },
+        "_meta": { "progressToken": 1 } });
+    let mut running = session.open(session.call("once", "tools/call", params)).await;
+    running
+        .find(|message| message["method"] == "notifications/progress")
+        .await;
     let again = || session.tool("once", "echo", json!({ "message": "again" }));
-    // Until the first has begun, the second is taken.
-    let refused = loop {
-        let answer = session.send(again()).await;
-        if answer.status != 200 {
-            break answer;
-        }
-        assert!(!running.is_finished(), "the second call was never refused");
-    };
+    let refused = session.send(again()).await;
     assert_eq!(refused.status, 400, "{refused:?}");
     let message = refused.message();
     assert_eq!(
@@ -337,7 +325,7 @@ async fn an_id_in_flight_is_refused_and_the_call_goes_on() {
             .unwrap()
             .contains("in flight")
     );
-    let ended = running.await.unwrap().message();
+    let ended = running.find(|message| message["id"] == "once").await;
     let text = ended["result"]["content"][0]["text"].as_str().unwrap_or_default();
     assert!(text.contains("completed"), "the first call got {ended}");
     // Free again.

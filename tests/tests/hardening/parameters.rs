@@ -107,7 +107,7 @@ fn wrong_types(session: &Session) -> Vec<Row> {
             let mut params = good.clone();
             params[parameter] = value;
             let name = format!("{method} {params:.120}");
-            rows.push(Row::new(name, session.call("me", method, params)).is_answered(
+            rows.push(Row::new(name, session.call("me", method, params)).gets_error(
                 "me",
                 200,
                 INVALID_PARAMS,
@@ -123,7 +123,7 @@ fn wrong_types(session: &Session) -> Vec<Row> {
             let mut params = good.clone();
             params.as_object_mut().unwrap().remove(required);
             let name = format!("{method} without {required}");
-            rows.push(Row::new(name, session.call("me", method, params)).is_answered(
+            rows.push(Row::new(name, session.call("me", method, params)).gets_error(
                 "me",
                 200,
                 INVALID_PARAMS,
@@ -140,7 +140,7 @@ fn wrong_types(session: &Session) -> Vec<Row> {
             let mut params = good.clone();
             params["_meta"] = meta;
             let name = format!("{method} with _meta {:.60}", params["_meta"]);
-            rows.push(Row::new(name, session.call("me", method, params)).is_answered(
+            rows.push(Row::new(name, session.call("me", method, params)).gets_error(
                 "me",
                 200,
                 INVALID_PARAMS,
@@ -149,10 +149,10 @@ fn wrong_types(session: &Session) -> Vec<Row> {
         }
     }
     let ping = session.call("me", "ping", json!({ "_meta": 1 }));
-    rows.push(Row::new("ping with _meta 1", ping).is_answered("me", 200, INVALID_PARAMS, "_meta"));
+    rows.push(Row::new("ping with _meta 1", ping).gets_error("me", 200, INVALID_PARAMS, "_meta"));
     let twice = session
         .post(r#"{"jsonrpc":"2.0","id":"me","method":"tools/call","params":{"name":"echo","name":"add"}}"#);
-    rows.push(Row::new("a parameter twice", twice).is_answered("me", 200, INVALID_PARAMS, "twice"));
+    rows.push(Row::new("a parameter twice", twice).gets_error("me", 200, INVALID_PARAMS, "twice"));
     rows
 }
 
@@ -179,7 +179,7 @@ async fn cursors_that_no_list_has_given_out() {
                 "c".repeat(4000).as_str(),
             ] {
                 let request = session.call("me", method, json!({ "cursor": cursor }));
-                rows.push(Row::new(format!("{method} {cursor:.20?}"), request).is_answered(
+                rows.push(Row::new(format!("{method} {cursor:.20?}"), request).gets_error(
                     "me",
                     200,
                     INVALID_PARAMS,
@@ -201,7 +201,7 @@ async fn what_is_not_there_is_named() {
                 format!("{method} {params:.80}"),
                 session.call("me", method, params),
             )
-            .is_answered("me", 200, INVALID_PARAMS, word)
+            .gets_error("me", 200, INVALID_PARAMS, word)
         };
         let rows = vec![
             row("tools/call", json!({ "name": "nothing" }), "nothing"),

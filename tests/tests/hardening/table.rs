@@ -45,12 +45,12 @@ impl Row {
     }
 
     /// Refused before it was known whose request it is.
-    pub fn is_refused(self, status: u16, code: i64, word: &str) -> Self {
-        self.is_answered(Value::Null, status, code, word)
+    pub fn gets_refused(self, status: u16, code: i64, word: &str) -> Self {
+        self.gets_error(Value::Null, status, code, word)
     }
 
     /// An error under the request's id.
-    pub fn is_answered(mut self, id: impl Into<Value>, status: u16, code: i64, word: &str) -> Self {
+    pub fn gets_error(mut self, id: impl Into<Value>, status: u16, code: i64, word: &str) -> Self {
         self.expected = Expected {
             status,
             error: Some(Refused {
