@@ -5,6 +5,7 @@ use std::sync::Arc;
 use change_feed::ChangeFeed;
 
 use crate::{
+    extras::Extras,
     prompts::Prompts,
     resources::{Resources, ui},
     schema::BadSchema,
@@ -25,11 +26,14 @@ pub const INSTRUCTIONS: &str = "\
 This server shows every feature of the Model Context Protocol; nothing here has an effect on the outside world.
 - echo, add, getTinyImage, annotatedMessage, getStructuredContent: plain, image, annotated and structured results.
 - longRunningOperation reports progress and can be cancelled; duration is in seconds.
-- sampleLLM, elicitInputs, elicitUrl and getRoots ask the client, and work only where the client supports it.
+- sampleLLM, elicitInputs, elicitInSteps, elicitUrl and getRoots ask the client, and work only where the client \
+supports it.
 - getResourceReference and getResourceLinks point to the resources test://static/resource/1 to 100: odd ones are \
 text, even ones are binary.
 - gzipAsResource keeps a compressed file as a resource of this session for a while.
-- mcpAppsHelloWorld has a user interface in clients that support MCP Apps.";
+- mcpAppsHelloWorld has a user interface in clients that support MCP Apps.
+- mirrorHeaders has arguments that clients repeat in HTTP headers.
+- switchExtraTool and switchExtraPrompt change the lists of tools and prompts of this session.";
 
 pub struct Features {
     pub tools: Tools,
@@ -40,11 +44,12 @@ pub struct Features {
 impl Features {
     /// Fails only for a schema that cannot be used, which is a bug.
     pub fn new(store: Arc<dyn Store>, feed: Arc<dyn ChangeFeed>) -> Result<Self, BadSchema> {
+        let extras = Extras::new(store.clone(), feed.clone());
         let resources = Arc::new(Resources::new(store, feed));
         Ok(Self {
-            tools: Tools::new(&resources)?,
+            tools: Tools::new(&resources, extras.clone())?,
             resources,
-            prompts: Prompts::new(),
+            prompts: Prompts::new(extras),
         })
     }
 }

@@ -50,16 +50,25 @@ impl FeatureService for Grpc {
         &self,
         request: Request<ListToolsRequest>,
     ) -> Result<Response<ListToolsResponse>, Status> {
-        let response = match refuse_cursor(request.into_inner().cursor.as_deref()) {
-            Ok(()) => ListToolsResponse {
-                tools: self.0.tools.list().map(translate::tool).collect(),
-                cache: Some(translate::cache(CacheHint::FIXED)),
+        let request = request.into_inner();
+        let caller = translate::caller(request.context.unwrap_or_default());
+        let listed = async {
+            refuse_cursor(request.cursor.as_deref())?;
+            Ok(self.0.tools.list(&caller).await?.map(translate::tool).collect())
+        };
+        let response = match listed.await {
+            Ok(tools) => ListToolsResponse {
+                tools,
+                cache: Some(translate::cache(CacheHint::OWN)),
                 ..ListToolsResponse::default()
             },
-            Err(error) => ListToolsResponse {
-                error: Some(translate::error(error)),
-                ..ListToolsResponse::default()
-            },
+            Err(error) => {
+                let error = Some(translate::in_band(error)?);
+                ListToolsResponse {
+                    error,
+                    ..ListToolsResponse::default()
+                }
+            }
         };
         Ok(Response::new(response))
     }
@@ -119,16 +128,26 @@ impl FeatureService for Grpc {
         &self,
         request: Request<ListPromptsRequest>,
     ) -> Result<Response<ListPromptsResponse>, Status> {
-        let response = match refuse_cursor(request.into_inner().cursor.as_deref()) {
-            Ok(()) => ListPromptsResponse {
-                prompts: self.0.prompts.list().map(translate::prompt).collect(),
-                cache: Some(translate::cache(CacheHint::FIXED)),
+        let request = request.into_inner();
+        let caller = translate::caller(request.context.unwrap_or_default());
+        let listed = async {
+            refuse_cursor(request.cursor.as_deref())?;
+            let prompts = self.0.prompts.list(&caller).await?;
+            Ok(prompts.map(translate::prompt).collect())
+        };
+        let response = match listed.await {
+            Ok(prompts) => ListPromptsResponse {
+                prompts,
+                cache: Some(translate::cache(CacheHint::OWN)),
                 ..ListPromptsResponse::default()
             },
-            Err(error) => ListPromptsResponse {
-                error: Some(translate::error(error)),
-                ..ListPromptsResponse::default()
-            },
+            Err(error) => {
+                let error = Some(translate::in_band(error)?);
+                ListPromptsResponse {
+                    error,
+                    ..ListPromptsResponse::default()
+                }
+            }
         };
         Ok(Response::new(response))
     }
@@ -188,10 +207,15 @@ impl FeatureService for Grpc {
     }
 
     async fn get_prompt(&self, request: Request<GetPromptRequest>) -> Result<Response<Events>, Status> {
-        let GetPromptRequest { name, arguments, .. } = request.into_inner();
+        let GetPromptRequest {
+            context,
+            name,
+            arguments,
+        } = request.into_inner();
+        let caller = translate::caller(context.unwrap_or_default());
         let features = self.0.clone();
         Ok(Response::new(stream::once(async move {
-            let prompt = features.prompts.get(&name, &arguments)?;
+            let prompt = features.prompts.get(&caller, &name, &arguments).await?;
             result(&prompt, None)
         })))
     }

@@ -3,8 +3,8 @@
 //! [`Config`] → [`Service::build`] with [`Dependencies`] → [`Service::serve`]. Dependencies are
 //! [`Dependencies::memory`] or [`Dependencies::redis`].
 //!
-//! Domain: [`tools`], [`resources`], [`prompts`], [`completion`], [`changes`], together [`features`]; they know
-//! neither gRPC nor Redis. [`grpc`] translates; [`store`] keeps what outlives a call.
+//! Domain: [`tools`], [`resources`], [`prompts`], [`extras`], [`completion`], [`changes`], together [`features`]; they
+//! know neither gRPC nor Redis. [`grpc`] translates; [`store`] keeps what outlives a call.
 
 pub mod call;
 pub mod changes;
@@ -12,6 +12,7 @@ pub mod completion;
 mod config;
 pub mod content;
 pub mod error;
+pub mod extras;
 pub mod features;
 pub mod grpc;
 pub mod outcome;

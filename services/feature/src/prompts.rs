@@ -2,14 +2,17 @@
 
 mod completable_prompt;
 mod complex_prompt;
+mod extra_prompt;
 mod resource_prompt;
 mod simple_prompt;
 
 use std::collections::HashMap;
 
 use crate::{
+    call::Caller,
     content::PromptResult,
-    error::{McpError, shortened},
+    error::{Error, McpError, shortened},
+    extras::{Extra, Extras},
 };
 
 /// A prompt: what clients are told about it, its messages, and suggestions for its arguments.
@@ -43,25 +46,47 @@ pub struct Argument {
 }
 
 /// The table of prompts, in the order in which clients are shown them.
-pub struct Prompts(Vec<Box<dyn Prompt>>);
+pub struct Prompts {
+    table: Vec<Box<dyn Prompt>>,
+    /// Last in the list, where it is switched on.
+    extra: extra_prompt::ExtraPrompt,
+    extras: Extras,
+}
 
 impl Prompts {
-    pub fn new() -> Self {
-        Self(vec![
+    pub fn new(extras: Extras) -> Self {
+        let table: Vec<Box<dyn Prompt>> = vec![
             Box::new(simple_prompt::SimplePrompt),
             Box::new(complex_prompt::ComplexPrompt),
             Box::new(resource_prompt::ResourcePrompt),
             Box::new(completable_prompt::CompletablePrompt),
-        ])
+        ];
+        Self {
+            table,
+            extra: extra_prompt::ExtraPrompt,
+            extras,
+        }
     }
 
-    pub fn list(&self) -> impl Iterator<Item = Definition> {
-        self.0.iter().map(|prompt| prompt.definition())
+    pub async fn list(&self, caller: &Caller) -> Result<impl Iterator<Item = Definition>, Error> {
+        let extra = self.extras.has(caller, Extra::Prompt).await?;
+        let extra = extra.then(|| self.extra.definition());
+        Ok(self.table.iter().map(|prompt| prompt.definition()).chain(extra))
     }
 
     /// Arguments that the prompt does not know are ignored.
-    pub fn get(&self, name: &str, arguments: &HashMap<String, String>) -> Result<PromptResult, McpError> {
-        let prompt = self.find(name)?;
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        name: &str,
+        arguments: &HashMap<String, String>,
+    ) -> Result<PromptResult, Error> {
+        let is_extra = self.extra.definition().name == name;
+        let prompt = if is_extra && self.extras.has(caller, Extra::Prompt).await? {
+            &self.extra
+        } else {
+            self.find(name)?
+        };
         let missing =
             prompt.definition().arguments.iter().find(|argument| {
                 argument.required && arguments.get(argument.name).is_none_or(String::is_empty)
@@ -70,9 +95,10 @@ impl Prompts {
             return Err(McpError::invalid_params(format!(
                 "missing required argument {:?} of prompt {name}",
                 argument.name
-            )));
+            ))
+            .into());
         }
-        prompt.get(arguments)
+        Ok(prompt.get(arguments)?)
     }
 
     pub(crate) fn candidates(
@@ -85,17 +111,11 @@ impl Prompts {
     }
 
     fn find(&self, name: &str) -> Result<&dyn Prompt, McpError> {
-        self.0
+        self.table
             .iter()
             .find(|prompt| prompt.definition().name == name)
             .map(AsRef::as_ref)
             .ok_or_else(|| McpError::invalid_params(format!("unknown prompt: {}", shortened(name))))
-    }
-}
-
-impl Default for Prompts {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -79,6 +79,11 @@ impl CacheHint {
         ttl: Duration::from_secs(300),
         scope: CacheScope::Public,
     };
+    /// For what a caller's own calls can change at any time.
+    pub const OWN: Self = Self {
+        ttl: Duration::from_secs(5),
+        scope: CacheScope::Private,
+    };
 }
 
 impl Resources {
@@ -112,10 +117,7 @@ impl Resources {
         Ok(Page {
             resources,
             next_cursor: more.then(|| cursor::encode(end)),
-            cache: CacheHint {
-                ttl: Duration::from_secs(5),
-                scope: CacheScope::Private,
-            },
+            cache: CacheHint::OWN,
         })
     }
 

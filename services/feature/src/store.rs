@@ -1,4 +1,4 @@
-//! Where session-scoped resources are kept.
+//! Where session-scoped resources and extras are kept.
 
 mod memory;
 mod redis;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::call::OwnerKey;
+use crate::{call::OwnerKey, extras::Extra};
 
 pub use memory::MemoryStore;
 pub use redis::RedisStore;
@@ -81,6 +81,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// A resource; `None` where the owner has none with that id (any more).
     async fn get(&self, owner: &OwnerKey, id: &str) -> Result<Option<(Stored, Bytes)>, Error>;
+
+    /// What the owner has switched on.
+    async fn extras(&self, owner: &OwnerKey) -> Result<Vec<Extra>, Error>;
+
+    /// Switches an extra on or off, for as long as a resource is kept. Answers whether it was otherwise before.
+    async fn switch_extra(&self, owner: &OwnerKey, extra: Extra, on: bool) -> Result<bool, Error>;
 }
 
 impl Default for Limits {

@@ -4,8 +4,10 @@ mod add;
 mod annotated_message;
 mod definition;
 mod echo;
+mod elicit_in_steps;
 mod elicit_inputs;
 mod elicit_url;
+mod extra_tool;
 mod get_resource_links;
 mod get_resource_reference;
 mod get_roots;
@@ -14,16 +16,19 @@ mod get_tiny_image;
 mod gzip_as_resource;
 mod long_running_operation;
 mod mcp_apps_hello_world;
+mod mirror_headers;
 mod sample_llm;
+mod switch_extra;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::{
-    call::Call,
+    call::{Call, Caller},
     content::ToolResult,
     error::{Error, McpError, shortened},
+    extras::{Extra, Extras},
     outcome::Outcome,
     resources::Resources,
     schema::BadSchema,
@@ -32,12 +37,17 @@ use crate::{
 pub use definition::{Definition, Entry, Hints, Tool};
 
 /// The table of tools, in the order in which clients are shown them.
-pub struct Tools(Vec<Entry>);
+pub struct Tools {
+    entries: Vec<Entry>,
+    /// Last in the list, where it is switched on.
+    extra: Entry,
+    extras: Extras,
+}
 
 impl Tools {
     /// Generates and compiles every schema, so that a bad one is found at start.
-    pub fn new(resources: &Arc<Resources>) -> Result<Self, BadSchema> {
-        Ok(Self(vec![
+    pub fn new(resources: &Arc<Resources>, extras: Extras) -> Result<Self, BadSchema> {
+        let entries = vec![
             Entry::new(echo::Echo)?,
             Entry::new(add::Add)?,
             Entry::new(long_running_operation::LongRunningOperation)?,
@@ -47,16 +57,26 @@ impl Tools {
             Entry::new(get_resource_reference::GetResourceReference)?,
             Entry::new(elicit_inputs::ElicitInputs::new()?)?,
             Entry::new(elicit_url::ElicitUrl)?,
+            Entry::new(elicit_in_steps::ElicitInSteps)?,
             Entry::new(get_structured_content::GetStructuredContent)?,
             Entry::new(get_resource_links::GetResourceLinks)?,
             Entry::new(get_roots::GetRoots)?,
             Entry::new(gzip_as_resource::GzipAsResource::new(resources.clone()))?,
             Entry::new(mcp_apps_hello_world::McpAppsHelloWorld)?,
-        ]))
+            Entry::new(mirror_headers::MirrorHeaders)?,
+            Entry::new(switch_extra::SwitchExtra::new(extras.clone(), Extra::Tool))?,
+            Entry::new(switch_extra::SwitchExtra::new(extras.clone(), Extra::Prompt))?,
+        ];
+        Ok(Self {
+            entries,
+            extra: Entry::new(extra_tool::ExtraTool)?,
+            extras,
+        })
     }
 
-    pub fn list(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter()
+    pub async fn list(&self, caller: &Caller) -> Result<impl Iterator<Item = &Entry>, Error> {
+        let extra = self.extras.has(caller, Extra::Tool).await?.then_some(&self.extra);
+        Ok(self.entries.iter().chain(extra))
     }
 
     /// `arguments` is JSON text, or empty for none.
@@ -67,9 +87,8 @@ impl Tools {
         call: &Call,
     ) -> Result<Outcome<ToolResult>, Error> {
         let entry = self
-            .0
-            .iter()
-            .find(|entry| entry.definition.name == name)
+            .find(name, &call.caller)
+            .await?
             .ok_or_else(|| McpError::invalid_params(format!("unknown tool: {}", shortened(name))))?;
         let arguments = match arguments {
             [] => Value::Object(serde_json::Map::new()),
@@ -81,5 +100,12 @@ impl Tools {
             return Err(McpError::invalid_params("arguments must be an object").into());
         }
         entry.call(arguments, call).await
+    }
+
+    async fn find(&self, name: &str, caller: &Caller) -> Result<Option<&Entry>, Error> {
+        if self.extra.definition.name == name && self.extras.has(caller, Extra::Tool).await? {
+            return Ok(Some(&self.extra));
+        }
+        Ok(self.entries.iter().find(|entry| entry.definition.name == name))
     }
 }

@@ -33,9 +33,9 @@ pub fn introduces_itself(visit: &Visit) {
     assert_eq!(
         capabilities,
         json!({
-            "tools": {},
+            "tools": { "listChanged": true },
             "resources": { "subscribe": true, "listChanged": true },
-            "prompts": {},
+            "prompts": { "listChanged": true },
             "logging": {},
             "completions": {},
         })

@@ -35,21 +35,26 @@ pub async fn are_listed_truthfully(visit: &Visit) {
             "getResourceReference",
             "elicitInputs",
             "elicitUrl",
+            "elicitInSteps",
             "getStructuredContent",
             "getResourceLinks",
             "getRoots",
             "gzipAsResource",
             "mcpAppsHelloWorld",
+            "mirrorHeaders",
+            "switchExtraTool",
+            "switchExtraPrompt",
         ]
     );
     for tool in tools.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let asks = ["sampleLLM", "elicitInputs", "elicitUrl", "getRoots"].contains(&name);
+        let asks = ["sampleLLM", "elicitInputs", "elicitInSteps", "elicitUrl", "getRoots"].contains(&name);
         let adds = name == "gzipAsResource";
+        let sets = name.starts_with("switch");
         assert_eq!(
             tool["annotations"],
             json!({
-                "readOnlyHint": !adds,
+                "readOnlyHint": !adds && !sets,
                 "destructiveHint": false,
                 "idempotentHint": !asks && !adds,
                 "openWorldHint": asks,
@@ -66,7 +71,8 @@ pub async fn are_listed_truthfully(visit: &Visit) {
     let echo = &tools[0]["inputSchema"];
     assert_eq!(echo["properties"]["message"]["type"], "string");
     assert_eq!(echo["required"], json!(["message"]));
-    let app = tools.as_array().unwrap().last().unwrap();
+    let app = tools.as_array().unwrap().iter().find(|tool| tool["name"] == "mcpAppsHelloWorld");
+    let app = app.unwrap();
     assert_eq!(app["_meta"]["ui"]["resourceUri"], HELLO_WORLD);
 
     let bad = PaginatedRequestParams::default().with_cursor(Some("x".to_owned()));

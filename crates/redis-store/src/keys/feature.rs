@@ -10,6 +10,11 @@ pub fn resource(owner: &str, id: &str) -> String {
     format!("feature:{{{owner}}}:resource:{id}")
 }
 
+/// Set: what an owner has switched on.
+pub fn extras(owner: &str) -> String {
+    format!("feature:{{{owner}}}:extras")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -18,5 +23,6 @@ mod tests {
     fn names_are_as_documented() {
         assert_eq!(resources("abc"), "feature:{abc}:resources");
         assert_eq!(resource("abc", "1"), "feature:{abc}:resource:1");
+        assert_eq!(extras("abc"), "feature:{abc}:extras");
     }
 }

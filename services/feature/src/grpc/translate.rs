@@ -181,15 +181,16 @@ pub(super) fn description() -> proto::DescribeResponse {
         instructions: features::INSTRUCTIONS.to_owned(),
         capabilities: Some(proto::Capabilities {
             tools: true,
-            tools_list_changed: false,
+            tools_list_changed: true,
             resources: true,
             resources_list_changed: true,
             resources_subscribe: true,
             prompts: true,
-            prompts_list_changed: false,
+            prompts_list_changed: true,
             logging: true,
             completions: true,
             extensions_json,
+            ..proto::Capabilities::default()
         }),
     }
 }
@@ -211,6 +212,7 @@ pub(super) fn tool(entry: &tools::Entry) -> proto::Tool {
         }),
         task_support: proto::tool::TaskSupport::Forbidden.into(),
         meta_json: json_or_empty(definition.meta.as_ref()),
+        ..proto::Tool::default()
     }
 }
 

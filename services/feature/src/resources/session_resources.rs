@@ -91,7 +91,7 @@ pub(super) fn list_changed(owner: &OwnerKey) -> Change {
     }
 }
 
-fn trace() -> Option<everything_proto::events::v1::TraceContext> {
+pub(crate) fn trace() -> Option<everything_proto::events::v1::TraceContext> {
     let telemetry::propagation::TraceParent {
         traceparent,
         tracestate,

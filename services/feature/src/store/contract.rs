@@ -1,7 +1,10 @@
 //! What every store must do. Run over each of them.
 
 use super::{Limits, Meta, Refusal, Store, Stored};
-use crate::call::{Caller, OwnerKey};
+use crate::{
+    call::{Caller, OwnerKey},
+    extras::Extra,
+};
 
 pub(super) fn limits() -> Limits {
     Limits {
@@ -87,4 +90,19 @@ pub(super) async fn holds(store: &impl Store) {
     // Those of one millisecond have no order.
     listed.sort();
     assert_eq!(listed, ["1", "2", "3"]);
+
+    assert_eq!(store.extras(&alice).await.unwrap(), []);
+    assert!(store.switch_extra(&alice, Extra::Tool, true).await.unwrap());
+    assert!(
+        !store.switch_extra(&alice, Extra::Tool, true).await.unwrap(),
+        "it was on"
+    );
+    assert_eq!(store.extras(&alice).await.unwrap(), [Extra::Tool]);
+    assert_eq!(store.extras(&bob).await.unwrap(), [], "another owner's");
+    assert!(
+        !store.switch_extra(&alice, Extra::Prompt, false).await.unwrap(),
+        "it was off"
+    );
+    assert!(store.switch_extra(&alice, Extra::Tool, false).await.unwrap());
+    assert_eq!(store.extras(&alice).await.unwrap(), []);
 }

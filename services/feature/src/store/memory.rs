@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -8,12 +8,22 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Error, Limits, Refusal, Store, Stored};
-use crate::call::OwnerKey;
+use crate::{call::OwnerKey, extras::Extra};
+
+/// Owners whose extras are kept; those that expire first make room.
+const MAX_SWITCHED: usize = 10_000;
 
 /// Keeps resources in this process.
 pub struct MemoryStore {
     limits: Limits,
     kept: Mutex<Kept>,
+    switched: Mutex<HashMap<OwnerKey, Switched>>,
+}
+
+/// What an owner has switched on, and until when.
+struct Switched {
+    extras: HashSet<Extra>,
+    expiry: Instant,
 }
 
 #[derive(Default)]
@@ -34,7 +44,12 @@ impl MemoryStore {
         Self {
             limits,
             kept: Mutex::default(),
+            switched: Mutex::default(),
         }
+    }
+
+    fn switched(&self) -> MutexGuard<'_, HashMap<OwnerKey, Switched>> {
+        self.switched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is kept, without what has expired.
@@ -125,6 +140,43 @@ impl Store for MemoryStore {
         Ok(items
             .find(|item| item.stored.id == id)
             .map(|item| (item.stored.clone(), item.bytes.clone())))
+    }
+
+    async fn extras(&self, owner: &OwnerKey) -> Result<Vec<Extra>, Error> {
+        let switched = self.switched();
+        let alive = switched.get(owner).filter(|own| own.expiry > Instant::now());
+        Ok(alive
+            .map(|own| own.extras.iter().copied().collect())
+            .unwrap_or_default())
+    }
+
+    async fn switch_extra(&self, owner: &OwnerKey, extra: Extra, on: bool) -> Result<bool, Error> {
+        let now = Instant::now();
+        let mut switched = self.switched();
+        if switched.len() >= MAX_SWITCHED {
+            switched.retain(|_, own| own.expiry > now);
+        }
+        while switched.len() >= MAX_SWITCHED
+            && let Some(first) = switched.iter().min_by_key(|(_, own)| own.expiry)
+        {
+            let first = first.0.clone();
+            switched.remove(&first);
+        }
+        let mut extras = switched
+            .remove(owner)
+            .filter(|own| own.expiry > now)
+            .map(|own| own.extras)
+            .unwrap_or_default();
+        let changed = if on {
+            extras.insert(extra)
+        } else {
+            extras.remove(&extra)
+        };
+        if !extras.is_empty() {
+            let expiry = now + self.limits.ttl;
+            switched.insert(owner.clone(), Switched { extras, expiry });
+        }
+        Ok(changed)
     }
 }
 

@@ -4,7 +4,7 @@ use redis::{AsyncCommands, RedisError, Script};
 use redis_store::{Redis, keys::feature as keys};
 
 use super::{Error, Limits, Refusal, Store, Stored};
-use crate::call::OwnerKey;
+use crate::{call::OwnerKey, extras::Extra};
 
 /// Keeps resources in Redis, where every replica finds them.
 pub struct RedisStore {
@@ -140,6 +140,30 @@ impl Store for RedisStore {
             (None, _) | (_, None) => Ok(None),
         }
     }
+
+    async fn extras(&self, owner: &OwnerKey) -> Result<Vec<Extra>, Error> {
+        let mut commands = self.redis.commands();
+        let names: Vec<String> = commands.smembers(keys::extras(owner.as_str())).await?;
+        Ok(Extra::ALL
+            .into_iter()
+            .filter(|extra| names.iter().any(|name| name == extra.as_str()))
+            .collect())
+    }
+
+    async fn switch_extra(&self, owner: &OwnerKey, extra: Extra, on: bool) -> Result<bool, Error> {
+        let key = keys::extras(owner.as_str());
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        if on {
+            pipeline.sadd(&key, extra.as_str());
+        } else {
+            pipeline.srem(&key, extra.as_str());
+        }
+        let ttl_ms = i64::try_from(self.limits.ttl.as_millis()).unwrap_or(i64::MAX);
+        pipeline.pexpire(&key, ttl_ms).ignore();
+        let (changed,): (u8,) = pipeline.query_async(&mut self.redis.commands()).await?;
+        Ok(changed == 1)
+    }
 }
 
 #[cfg(test)]
@@ -170,9 +194,17 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+        store.switch_extra(&owner("a"), Extra::Tool, true).await.unwrap();
         let mut keys: Vec<String> = server.command(&["KEYS", "*"]).await;
         keys.sort();
-        assert_eq!(keys, ["feature:{a}:resource:1", "feature:{a}:resources"]);
+        assert_eq!(
+            keys,
+            [
+                "feature:{a}:extras",
+                "feature:{a}:resource:1",
+                "feature:{a}:resources"
+            ]
+        );
         for key in keys {
             let ttl: i64 = server.command(&["PTTL", &key]).await;
             assert!((1..=1_800_000).contains(&ttl), "{key}: {ttl}");

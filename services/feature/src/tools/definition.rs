@@ -87,6 +87,13 @@ impl Hints {
         idempotent: false,
         open_world: false,
     };
+    /// Sets something inside this server, which the same call sets only once.
+    pub const SETS: Self = Self {
+        read_only: false,
+        destructive: false,
+        idempotent: true,
+        open_world: false,
+    };
 }
 
 impl Entry {

@@ -349,6 +349,11 @@ async fn nothing_is_asked_that_the_client_cannot_do() {
             json!({}),
             json!({ "elicitation": { "form": {} } }),
         ),
+        (
+            "elicitInSteps",
+            json!({}),
+            json!({ "elicitation": { "form": {} } }),
+        ),
         ("elicitUrl", json!({}), json!({ "elicitation": { "url": {} } })),
         ("getRoots", json!({}), json!({ "roots": {} })),
     ] {

@@ -27,15 +27,16 @@ async fn the_server_says_who_it_is_and_what_it_can_do() {
         capabilities,
         Capabilities {
             tools: true,
-            tools_list_changed: false,
+            tools_list_changed: true,
             resources: true,
             resources_list_changed: true,
             resources_subscribe: true,
             prompts: true,
-            prompts_list_changed: false,
+            prompts_list_changed: true,
             logging: true,
             completions: true,
             extensions_json: [].into(),
+            ..Capabilities::default()
         }
     );
     // Every tool is in the instructions.

@@ -16,7 +16,7 @@ use tonic::Streaming;
 pub struct Feature {
     pub client: FeatureServiceClient<GrpcChannel>,
     pub feed: MemoryFeed,
-    _stop: DropGuard,
+    _stop: Option<DropGuard>,
 }
 
 impl Feature {
@@ -31,7 +31,16 @@ impl Feature {
         Self {
             client,
             feed,
-            _stop: stop,
+            _stop: Some(stop),
+        }
+    }
+
+    /// One that somebody else stops.
+    pub fn of(client: FeatureServiceClient<GrpcChannel>, feed: MemoryFeed) -> Self {
+        Self {
+            client,
+            feed,
+            _stop: None,
         }
     }
 

@@ -29,6 +29,14 @@ fn public() -> Option<CacheHint> {
     })
 }
 
+/// What a caller can change.
+fn own() -> Option<CacheHint> {
+    Some(CacheHint {
+        ttl_ms: 5_000,
+        scope: Scope::Private.into(),
+    })
+}
+
 #[tokio::test]
 async fn tools_are_listed_in_a_fixed_order_with_everything_about_them() {
     let feature = Feature::start().await;
@@ -52,14 +60,18 @@ async fn tools_are_listed_in_a_fixed_order_with_everything_about_them() {
             "getResourceReference",
             "elicitInputs",
             "elicitUrl",
+            "elicitInSteps",
             "getStructuredContent",
             "getResourceLinks",
             "getRoots",
             "gzipAsResource",
             "mcpAppsHelloWorld",
+            "mirrorHeaders",
+            "switchExtraTool",
+            "switchExtraPrompt",
         ]
     );
-    assert_eq!((response.next_cursor, response.cache), (None, public()));
+    assert_eq!((response.next_cursor, response.cache), (None, own()));
     for tool in &response.tools {
         assert!(
             !tool.title.is_empty() && !tool.description.is_empty(),
@@ -74,12 +86,19 @@ async fn tools_are_listed_in_a_fixed_order_with_everything_about_them() {
         let hints = tool.annotations.unwrap();
         assert_eq!(
             hints.read_only,
-            Some(tool.name != "gzipAsResource"),
+            Some(!["gzipAsResource", "switchExtraTool", "switchExtraPrompt"].contains(&tool.name.as_str())),
             "{}",
             tool.name
         );
         assert_eq!(hints.destructive, Some(false), "{}", tool.name);
-        let asks = ["sampleLLM", "elicitInputs", "elicitUrl", "getRoots"].contains(&tool.name.as_str());
+        let asks = [
+            "sampleLLM",
+            "elicitInputs",
+            "elicitInSteps",
+            "elicitUrl",
+            "getRoots",
+        ]
+        .contains(&tool.name.as_str());
         assert_eq!(hints.open_world, Some(asks), "{}", tool.name);
         assert_eq!(
             hints.idempotent,
@@ -88,7 +107,11 @@ async fn tools_are_listed_in_a_fixed_order_with_everything_about_them() {
             tool.name
         );
     }
-    let app = response.tools.last().unwrap();
+    let app = response
+        .tools
+        .iter()
+        .find(|tool| tool.name == "mcpAppsHelloWorld");
+    let app = app.unwrap();
     assert_eq!(
         parse(&app.meta_json),
         json!({ "ui": { "resourceUri": "ui://everything/hello-world", "visibility": ["model", "app"] } })
@@ -102,13 +125,7 @@ async fn resources_come_ten_a_page() {
     loop {
         let response = page(&feature, cursor).await;
         assert_eq!(response.error, None);
-        assert_eq!(
-            response.cache,
-            Some(CacheHint {
-                ttl_ms: 5_000,
-                scope: Scope::Private.into()
-            })
-        );
+        assert_eq!(response.cache, own());
         sizes.push(response.resources.len());
         uris.extend(response.resources.into_iter().map(|resource| resource.uri));
         cursor = response.next_cursor;
@@ -228,5 +245,5 @@ async fn templates_and_prompts_are_listed() {
             ("completable_prompt", vec![("department", true), ("name", true)]),
         ]
     );
-    assert_eq!(prompts.cache, public());
+    assert_eq!(prompts.cache, own());
 }

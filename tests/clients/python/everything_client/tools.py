@@ -16,11 +16,15 @@ TOOLS = [
     "getResourceReference",
     "elicitInputs",
     "elicitUrl",
+    "elicitInSteps",
     "getStructuredContent",
     "getResourceLinks",
     "getRoots",
     "gzipAsResource",
     "mcpAppsHelloWorld",
+    "mirrorHeaders",
+    "switchExtraTool",
+    "switchExtraPrompt",
 ]
 HELLO_WORLD = "ui://everything/hello-world"
 
