@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "everything/feature/v1/feature.proto",
         "everything/events/v1/events.proto",
         "everything/session/v1/session.proto",
+        "everything/session/v1/tasks.proto",
         "everything/auth/v1/auth.proto",
     ];
     for file in files {

@@ -6,3 +6,4 @@ pub mod auth;
 pub mod changes;
 pub mod feature;
 pub mod session;
+pub mod task;

@@ -5,7 +5,7 @@ use redis_store::RedisArgs;
 use serving::{GrpcLimits, ListenAddr};
 use telemetry::TelemetryArgs;
 
-use crate::{operations::Limits, routing::LinkSettings, store::StoreSettings};
+use crate::{operations::Limits, routing::LinkSettings, store::StoreSettings, tasks::TaskSettings};
 
 /// Settings of the binary.
 #[derive(Debug, Parser)]
@@ -60,6 +60,16 @@ pub struct Config {
     /// waited.
     #[arg(long, env = "SESSION_EDGE_GRACE_MS", default_value_t = 5_000)]
     pub session_edge_grace_ms: u64,
+    /// How long a task and its result are kept, from its creation, seconds.
+    #[arg(long, env = "TASK_TTL", default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(1..=30 * 24 * 3600))]
+    pub task_ttl: u64,
+    /// Tasks that one user may have, ended ones included, until they expire.
+    #[arg(long, env = "TASK_MAX_PER_USER", default_value_t = 1_000)]
+    pub task_max_per_user: usize,
+    /// How long the edge that runs a task may be silent before another one takes it over, milliseconds. Edges show
+    /// themselves every second.
+    #[arg(long, env = "TASK_LEASE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub task_lease_ms: u64,
     #[command(flatten)]
     pub grpc: GrpcLimits,
 }
@@ -74,6 +84,9 @@ impl Default for Config {
             session_log_max_bytes: 8 * 1024 * 1024,
             session_heartbeat_ms: 2_000,
             session_edge_grace_ms: 5_000,
+            task_ttl: 3_600,
+            task_max_per_user: 1_000,
+            task_lease_ms: 5_000,
             grpc: GrpcLimits::default(),
         }
     }
@@ -102,6 +115,16 @@ impl Config {
             // An edge that moved to another replica has its lease renewed within one heartbeat.
             edge_grace: Duration::from_millis(self.session_edge_grace_ms).max(heartbeat * 2),
             ttl: self.ttl(),
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> TaskSettings {
+        TaskSettings {
+            ttl: Duration::from_secs(self.task_ttl),
+            lease: Duration::from_millis(self.task_lease_ms),
+            max_per_user: self.task_max_per_user,
+            max_bytes: self.grpc.max_message_bytes / 2,
+            ..TaskSettings::default()
         }
     }
 

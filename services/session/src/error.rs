@@ -6,6 +6,9 @@ pub enum Error {
     /// Unknown, expired, deleted or foreign: nobody can tell which.
     #[error("session not found")]
     SessionNotFound,
+    /// The same of a task.
+    #[error("task not found")]
+    TaskNotFound,
     /// A field of the request breaks the contract.
     #[error("{0}")]
     Invalid(String),
@@ -36,7 +39,7 @@ pub enum Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match &error {
-            Error::SessionNotFound => Self::not_found(error.to_string()),
+            Error::SessionNotFound | Error::TaskNotFound => Self::not_found(error.to_string()),
             Error::Invalid(_)
             | Error::CursorInvalid
             | Error::CursorExpired

@@ -3,6 +3,7 @@
 //! - [`Service`]: `build_memory` or `build_redis` (or `build` with [`Dependencies`] of your own), then `serve`.
 //! - [`store`]: where sessions live; [`bus`]: how replicas wake each other. One contract each, in memory and on Redis.
 //! - Sessions: ids and owners, the event log, operations.
+//! - [`tasks`]: calls that outlive their request, and who runs them.
 //! - Links: one stream per edge, routing between links and sessions, changes, expiry, dead edges.
 
 pub mod bus;
@@ -22,6 +23,7 @@ mod service;
 mod session;
 pub mod store;
 mod sync;
+pub mod tasks;
 mod topics;
 
 pub use config::Config;

@@ -1,7 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
 use change_feed::{ChangeFeed, RedisFeed};
-use everything_proto::session::v1::session_service_server::SessionServiceServer;
+use everything_proto::session::v1::{
+    session_service_server::SessionServiceServer, task_service_server::TaskServiceServer,
+};
 use redis_store::Redis;
 use serving::{CancellationToken, GrpcServer, Listener, ReadinessReceiver};
 
@@ -12,6 +14,9 @@ use crate::{
     operations::Operations,
     routing::Hub,
     store::{MemoryStore, RedisStore, Store},
+    tasks::{
+        self, MemoryTaskNews, MemoryTaskStore, RedisTaskNews, RedisTaskStore, TaskDependencies, TaskGrpc,
+    },
 };
 
 /// Tasks of ended links get this long to give back what they hold.
@@ -28,6 +33,7 @@ pub struct Dependencies {
     pub store: Arc<dyn Store>,
     pub bus: Arc<dyn Bus>,
     pub feed: Arc<dyn ChangeFeed>,
+    pub tasks: TaskDependencies,
     pub readiness: ReadinessReceiver,
 }
 
@@ -42,6 +48,10 @@ impl Service {
             store: Arc::new(MemoryStore::new(config.store())),
             bus: Arc::new(MemoryBus::new()),
             feed,
+            tasks: TaskDependencies {
+                store: Arc::new(MemoryTaskStore::new()),
+                news: Arc::new(MemoryTaskNews::new()),
+            },
             readiness: serving::always_ready(),
         };
         Self::build(config, dependencies)
@@ -53,6 +63,10 @@ impl Service {
             store: Arc::new(RedisStore::new(redis, config.store())),
             bus: Arc::new(RedisBus::new(redis.clone())),
             feed: Arc::new(RedisFeed::new(redis.clone())),
+            tasks: TaskDependencies {
+                store: Arc::new(RedisTaskStore::new(redis)),
+                news: Arc::new(RedisTaskNews::new(redis.clone())),
+            },
             readiness: serving::ready_while(redis.health()),
         };
         Self::build(config, dependencies)
@@ -68,6 +82,7 @@ impl Service {
                     store,
                     bus,
                     feed,
+                    tasks,
                     readiness,
                 },
         } = self;
@@ -82,11 +97,19 @@ impl Service {
             ttl: config.ttl(),
         };
         let max_bytes = config.grpc.max_message_bytes;
+        let task_service = TaskGrpc {
+            operations: Arc::new(tasks::Operations::new(tasks, config.tasks())),
+            shutdown: shutdown.clone(),
+        };
+        let task_service = TaskServiceServer::new(task_service)
+            .max_decoding_message_size(max_bytes)
+            .max_encoding_message_size(max_bytes);
         let service = SessionServiceServer::new(grpc)
             .max_decoding_message_size(max_bytes)
             .max_encoding_message_size(max_bytes);
         let served = GrpcServer::new(config.grpc)
             .add_service(service)
+            .add_service(task_service)
             .serve(listener, readiness, shutdown)
             .await;
 

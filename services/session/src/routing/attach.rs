@@ -113,7 +113,7 @@ impl Hub {
 
     fn refuse_attachment(&self, attachment: &Attachment, error: &Error) {
         let reason = match error {
-            Error::SessionNotFound => Reason::SessionNotFound,
+            Error::SessionNotFound | Error::TaskNotFound => Reason::SessionNotFound,
             Error::CursorInvalid => Reason::CursorInvalid,
             Error::CursorExpired => Reason::CursorExpired,
             Error::StreamFinished => Reason::StreamFinished,

@@ -127,8 +127,12 @@ impl Replica {
         Self { shutdown, upstream }
     }
 
+    pub fn channel(&self) -> GrpcChannel {
+        self.upstream.channel()
+    }
+
     pub fn client(&self) -> Client {
-        Client::new(self.upstream.channel())
+        Client::new(self.channel())
     }
 
     pub async fn edge(&self, id: &str) -> Edge {

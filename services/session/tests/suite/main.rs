@@ -9,3 +9,4 @@ mod harness;
 mod ownership;
 mod redis;
 mod standalone;
+mod tasks;

@@ -1,0 +1,240 @@
+//! What edges ask for, in terms of records.
+
+use bytes::Bytes;
+use everything_proto::{
+    feature::v1::CallToolRequest,
+    session::v1::{Task, TaskChanged, TaskRun, renew_tasks_request::Run, report_task_request::Outcome},
+};
+use prost::Message;
+
+use super::{Record, TaskDependencies, TaskId, TaskSettings, record::milliseconds};
+use crate::{Error, UserId};
+
+/// Tries of one change, when others change the same task at the same time.
+const ATTEMPTS: usize = 32;
+/// Tasks claimed at once.
+const MAX_CLAIMS: usize = 256;
+
+pub(crate) struct Operations {
+    pub(super) dependencies: TaskDependencies,
+    settings: TaskSettings,
+}
+
+impl Operations {
+    pub(crate) fn new(dependencies: TaskDependencies, settings: TaskSettings) -> Self {
+        Self {
+            dependencies,
+            settings,
+        }
+    }
+
+    pub(super) async fn create(
+        &self,
+        call: CallToolRequest,
+        protocol_version: &str,
+        runner: &str,
+    ) -> Result<(Task, Option<TaskRun>), Error> {
+        let user = call
+            .context
+            .as_ref()
+            .and_then(|context| context.principal.as_ref())
+            .map_or("", |principal| &principal.user_id);
+        UserId::parse(user)?;
+        if call.encoded_len() > self.settings.max_bytes {
+            return Err(Error::Invalid(format!(
+                "call: at most {} bytes",
+                self.settings.max_bytes
+            )));
+        }
+        let id = TaskId::generate()?;
+        let store = &self.dependencies.store;
+        let mut record = Record::new(
+            &id,
+            &call,
+            protocol_version,
+            &self.settings,
+            store.now_ms().await?,
+        );
+        if !runner.is_empty() {
+            let now_ms = record.task.created_at_ms;
+            record.claim(self.settings.lease, now_ms);
+        }
+        let kept = Bytes::from(call.encode_to_vec());
+        store
+            .create(&id, &record, &kept, self.settings.max_per_user)
+            .await?;
+        if runner.is_empty() {
+            self.announce(&record).await;
+            return Ok((record.task, None));
+        }
+        let run = self.run(&record, call);
+        Ok((record.task, Some(run)))
+    }
+
+    pub(super) async fn get(&self, id: &TaskId, user: &UserId) -> Result<Task, Error> {
+        Ok(self.owned(id, user).await?.task)
+    }
+
+    pub(super) async fn update(
+        &self,
+        id: &TaskId,
+        user: &UserId,
+        answers: Vec<(String, Bytes)>,
+        runner: &str,
+    ) -> Result<Option<TaskRun>, Error> {
+        self.owned(id, user).await?;
+        let lease = self.settings.lease;
+        let (goes_on, record) = self
+            .change(id, |record, now_ms| {
+                let goes_on = record.answer(answers.clone(), now_ms);
+                if goes_on && !runner.is_empty() {
+                    record.claim(lease, now_ms);
+                }
+                goes_on
+            })
+            .await?;
+        if !goes_on || runner.is_empty() {
+            return Ok(None);
+        }
+        self.run_of(id, &record).await
+    }
+
+    pub(super) async fn cancel(&self, id: &TaskId, user: &UserId) -> Result<(), Error> {
+        self.owned(id, user).await?;
+        self.change(id, |record, now_ms| record.cancel(now_ms)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn claim(&self, most: usize) -> Result<Vec<TaskRun>, Error> {
+        let store = &self.dependencies.store;
+        let lease = self.settings.lease;
+        let mut runs = Vec::new();
+        for id in store.due(store.now_ms().await?, most.min(MAX_CLAIMS)).await? {
+            match self
+                .change(&id, |record, now_ms| record.claim(lease, now_ms))
+                .await
+            {
+                Ok((true, record)) => runs.extend(self.run_of(&id, &record).await?),
+                Ok((false, record)) if record.wants_runner_at_ms().is_some() => {}
+                Ok((false, _)) | Err(Error::TaskNotFound) => store.not_due(&id).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Returns those that are not the caller's any more.
+    pub(super) async fn renew(&self, runs: &[Run]) -> Result<Vec<String>, Error> {
+        let lease = self.settings.lease;
+        let mut lost = Vec::new();
+        for run in runs {
+            let kept = match TaskId::parse(&run.task_id) {
+                Ok(id) => {
+                    self.change(&id, |record, now_ms| {
+                        record.renew(run.run, &run.status_message, lease, now_ms)
+                    })
+                    .await
+                }
+                Err(error) => Err(error),
+            };
+            match kept {
+                Ok((true, _)) => {}
+                Ok((false, _)) | Err(Error::TaskNotFound) => lost.push(run.task_id.clone()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lost)
+    }
+
+    pub(super) async fn report(&self, id: &TaskId, run: u64, outcome: Outcome) -> Result<bool, Error> {
+        let max_bytes = self.settings.max_bytes;
+        let reported = self.change(id, |record, now_ms| {
+            if !record.is_run_by(run) {
+                return false;
+            }
+            match outcome.clone() {
+                Outcome::InputRequired(required) => record.ask(required, now_ms),
+                Outcome::ResultJson(result) if result.len() > max_bytes => {
+                    record.fail_with("the result is too large to be kept", now_ms);
+                }
+                Outcome::ResultJson(result) => record.complete(result, now_ms),
+                Outcome::Error(error) if error.encoded_len() > max_bytes => {
+                    record.fail_with("the error is too large to be kept", now_ms);
+                }
+                Outcome::Error(error) => record.fail(error, now_ms),
+                Outcome::Released(_) => record.release(),
+            }
+            true
+        });
+        match reported.await {
+            Ok((accepted, record)) => {
+                if accepted && record.wants_runner_at_ms() == Some(0) {
+                    self.announce(&record).await;
+                }
+                Ok(accepted)
+            }
+            Err(Error::TaskNotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn owned(&self, id: &TaskId, user: &UserId) -> Result<Record, Error> {
+        let kept = self.dependencies.store.load(id).await?;
+        kept.map(|kept| kept.record)
+            .filter(|record| record.user_id == user.as_str())
+            .ok_or(Error::TaskNotFound)
+    }
+
+    /// Changes a record, again from its newest state if somebody else was faster, and tells of what its owner can see.
+    async fn change<T>(
+        &self,
+        id: &TaskId,
+        mut change: impl FnMut(&mut Record, i64) -> T,
+    ) -> Result<(T, Record), Error> {
+        let store = &self.dependencies.store;
+        for _ in 0..ATTEMPTS {
+            let kept = store.load(id).await?.ok_or(Error::TaskNotFound)?;
+            let mut record = kept.record.clone();
+            let outcome = change(&mut record, store.now_ms().await?);
+            if record == kept.record {
+                return Ok((outcome, record));
+            }
+            if store.save(id, kept.version, &record).await? {
+                if record.task.change != kept.record.task.change {
+                    self.announce(&record).await;
+                }
+                return Ok((outcome, record));
+            }
+        }
+        Err(Error::Unavailable("a task is changed all the time".to_owned()))
+    }
+
+    async fn announce(&self, record: &Record) {
+        let changed = TaskChanged {
+            task_id: record.task.task_id.clone(),
+            status: record.task.status,
+            wants_runner: record.wants_runner_at_ms() == Some(0),
+        };
+        self.dependencies.news.announce(changed).await;
+    }
+
+    async fn run_of(&self, id: &TaskId, record: &Record) -> Result<Option<TaskRun>, Error> {
+        // Gone: it was cancelled just now.
+        let Some(call) = self.dependencies.store.call(id).await? else {
+            return Ok(None);
+        };
+        let call =
+            CallToolRequest::decode(call).map_err(|error| Error::Corrupt(format!("a call: {error}")))?;
+        Ok(Some(self.run(record, call)))
+    }
+
+    fn run(&self, record: &Record, call: CallToolRequest) -> TaskRun {
+        TaskRun {
+            task_id: record.task.task_id.clone(),
+            run: record.run,
+            call: Some(record.call(call)),
+            protocol_version: record.task.protocol_version.clone(),
+            lease_ms: milliseconds(self.settings.lease),
+        }
+    }
+}

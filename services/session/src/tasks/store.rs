@@ -1,0 +1,51 @@
+//! Where tasks live. [`MemoryTaskStore`] and [`RedisTaskStore`] keep the same contract.
+
+mod memory;
+mod redis;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use self::{memory::MemoryTaskStore, redis::RedisTaskStore};
+use super::{Record, TaskId};
+use crate::Error;
+
+/// A record, and what it is compared by when it is written back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub version: u64,
+    pub record: Record,
+}
+
+/// Keeps records, and an index of those that want a runner.
+///
+/// A record and its call are forgotten when it expires ([`Record::expires_at_ms`]). [`Error::Unavailable`] means that
+/// nothing can be said about whether a change was made.
+#[async_trait]
+pub trait TaskStore: Send + Sync + 'static {
+    /// The time that leases are compared with: the same for all replicas. Unix milliseconds.
+    async fn now_ms(&self) -> Result<i64, Error>;
+
+    /// Refuses with [`Error::Limit`] when the user has `max_per_user` tasks that have not expired.
+    async fn create(
+        &self,
+        id: &TaskId,
+        record: &Record,
+        call: &Bytes,
+        max_per_user: usize,
+    ) -> Result<(), Error>;
+
+    async fn load(&self, id: &TaskId) -> Result<Option<Kept>, Error>;
+
+    /// The call as it was created. `None` once the task is over.
+    async fn call(&self, id: &TaskId) -> Result<Option<Bytes>, Error>;
+
+    /// Replaces the record if it is still of that version. False: it is not, or it is gone.
+    async fn save(&self, id: &TaskId, version: u64, record: &Record) -> Result<bool, Error>;
+
+    /// Tasks that wanted a runner by now, the longest waiting first. May name some that do not any more.
+    async fn due(&self, now_ms: i64, most: usize) -> Result<Vec<TaskId>, Error>;
+
+    /// The index named a task that wants no runner.
+    async fn not_due(&self, id: &TaskId) -> Result<(), Error>;
+}

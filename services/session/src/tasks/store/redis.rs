@@ -1,0 +1,196 @@
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use prost::Message;
+use redis::{FromRedisValue, Script, ScriptInvocation};
+use redis_store::{Commands, Redis, keys};
+use sha2::{Digest, Sha256};
+
+use super::{Kept, Record, TaskId, TaskStore};
+use crate::Error;
+
+const CREATE: &str = "
+redis.call('HSET', KEYS[1], 'version', 1, 'record', ARGV[1], 'call', ARGV[2])
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+return 1";
+
+const SAVE: &str = "
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
+redis.call('HINCRBY', KEYS[1], 'version', 1)
+redis.call('HSET', KEYS[1], 'record', ARGV[2])
+if ARGV[3] == '1' then redis.call('HDEL', KEYS[1], 'call') end
+return 1";
+
+const ADMIT: &str = "
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[4])
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+return 1";
+
+/// The shared store: any number of replicas over one Redis. A task, the tasks of a user, and the index each have a key of
+/// their own; the index is written so that it may name too much, but never too little.
+pub struct RedisTaskStore {
+    commands: Commands,
+    create: Script,
+    save: Script,
+    admit: Script,
+}
+
+impl RedisTaskStore {
+    pub fn new(redis: &Redis) -> Self {
+        Self {
+            commands: redis.commands(),
+            create: Script::new(CREATE),
+            save: Script::new(SAVE),
+            admit: Script::new(ADMIT),
+        }
+    }
+
+    async fn run<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
+        let mut commands = self.commands.clone();
+        invocation.invoke_async(&mut commands).await.map_err(failed)
+    }
+
+    async fn query<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {
+        let mut commands = self.commands.clone();
+        command.query_async(&mut commands).await.map_err(failed)
+    }
+
+    async fn index(&self, id: &TaskId, at_ms: i64) -> Result<(), Error> {
+        self.query(
+            redis::cmd("ZADD")
+                .arg(keys::task::DUE)
+                .arg(at_ms)
+                .arg(id.as_str()),
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl TaskStore for RedisTaskStore {
+    async fn now_ms(&self) -> Result<i64, Error> {
+        let (seconds, micros): (i64, i64) = self.query(&redis::cmd("TIME")).await?;
+        Ok(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
+    }
+
+    async fn create(
+        &self,
+        id: &TaskId,
+        record: &Record,
+        call: &Bytes,
+        max_per_user: usize,
+    ) -> Result<(), Error> {
+        let expires = record.expires_at_ms();
+        let user = keys::task::of_user(&URL_SAFE_NO_PAD.encode(Sha256::digest(&record.user_id)));
+        let admitted: bool = self
+            .run(
+                self.admit
+                    .key(user)
+                    .arg(record.task.created_at_ms)
+                    .arg(max_per_user)
+                    .arg(expires)
+                    .arg(id.as_str()),
+            )
+            .await?;
+        if !admitted {
+            return Err(Error::Limit {
+                what: "tasks of this user",
+                limit: max_per_user,
+            });
+        }
+        if let Some(at) = record.wants_runner_at_ms() {
+            self.index(id, at).await?;
+        }
+        self.run(
+            self.create
+                .key(keys::task::state(id.as_str()))
+                .arg(record.encode_to_vec())
+                .arg(call.as_ref())
+                .arg(expires),
+        )
+        .await
+    }
+
+    async fn load(&self, id: &TaskId) -> Result<Option<Kept>, Error> {
+        let mut command = redis::cmd("HMGET");
+        command
+            .arg(keys::task::state(id.as_str()))
+            .arg("version")
+            .arg("record");
+        let (version, record): (Option<u64>, Option<Vec<u8>>) = self.query(&command).await?;
+        let (Some(version), Some(record)) = (version, record) else {
+            return Ok(None);
+        };
+        let record =
+            Record::decode(record.as_slice()).map_err(|error| Error::Corrupt(format!("a task: {error}")))?;
+        Ok(Some(Kept { version, record }))
+    }
+
+    async fn call(&self, id: &TaskId) -> Result<Option<Bytes>, Error> {
+        let mut command = redis::cmd("HGET");
+        command.arg(keys::task::state(id.as_str())).arg("call");
+        let call: Option<Vec<u8>> = self.query(&command).await?;
+        Ok(call.map(Bytes::from))
+    }
+
+    async fn save(&self, id: &TaskId, version: u64, record: &Record) -> Result<bool, Error> {
+        let due = record.wants_runner_at_ms();
+        // Before: a task that nobody would find could never go on.
+        if let Some(at) = due {
+            self.index(id, at).await?;
+        }
+        let saved: bool = self
+            .run(
+                self.save
+                    .key(keys::task::state(id.as_str()))
+                    .arg(version)
+                    .arg(record.encode_to_vec())
+                    .arg(u8::from(record.is_over())),
+            )
+            .await?;
+        if saved {
+            // After: somebody may have taken it out between.
+            match due {
+                Some(at) => self.index(id, at).await?,
+                None => self.not_due(id).await?,
+            }
+        }
+        Ok(saved)
+    }
+
+    async fn due(&self, now_ms: i64, most: usize) -> Result<Vec<TaskId>, Error> {
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command
+            .arg(keys::task::DUE)
+            .arg("-inf")
+            .arg(now_ms)
+            .arg("LIMIT")
+            .arg(0)
+            .arg(most);
+        let ids: Vec<String> = self.query(&command).await?;
+        Ok(ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect())
+    }
+
+    async fn not_due(&self, id: &TaskId) -> Result<(), Error> {
+        let _: i64 = self.query(&unindex(id)).await?;
+        // Somebody may have made it wait for a runner just before.
+        if let Some(kept) = self.load(id).await?
+            && let Some(at) = kept.record.wants_runner_at_ms()
+        {
+            self.index(id, at).await?;
+        }
+        Ok(())
+    }
+}
+
+fn unindex(id: &TaskId) -> redis::Cmd {
+    let mut command = redis::cmd("ZREM");
+    command.arg(keys::task::DUE).arg(id.as_str());
+    command
+}
+
+fn failed(error: redis::RedisError) -> Error {
+    redis_store::Error::from(error).into()
+}
