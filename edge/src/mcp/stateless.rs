@@ -177,15 +177,12 @@ fn refuse(error: RpcError) -> HttpRefusal {
 fn failed(failure: Failure) -> HttpRefusal {
     match failure {
         Failure::Rpc(error) => {
-            let ok = !(-32099..=-32020).contains(&error.code);
-            HttpRefusal::new(
-                if ok {
-                    StatusCode::OK
-                } else {
-                    StatusCode::BAD_REQUEST
-                },
-                error,
-            )
+            let status = match error.code {
+                METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+                -32099..=-32020 => StatusCode::BAD_REQUEST,
+                _ => StatusCode::OK,
+            };
+            HttpRefusal::new(status, error)
         }
         Failure::Fault(fault) => fault.into(),
         // There is none that could end.

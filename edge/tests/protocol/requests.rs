@@ -156,7 +156,7 @@ fn initialize_is_read_whatever_version_it_asks_for() {
             assert_eq!(initialize.protocol_version, version);
             assert_eq!(
                 initialize.client_info.get(),
-                r#"{"more":[],"name":"n","version":"1"}"#
+                r#"{"name":"n","version":"1","more":[]}"#
             );
             assert!(
                 schema

@@ -88,7 +88,7 @@ pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusa
     } else {
         HashMap::new()
     };
-    let events = start(&job.state.mcp, &call, &context).await?;
+    let events = start(&job.state.mcp, &call, &context).await.map_err(failed)?;
     let mut running = Running {
         state: job.state.clone(),
         principal: job.principal.clone(),
@@ -165,7 +165,7 @@ fn ask(
 }
 
 /// Starts the call; at another replica if one does not answer and nothing can have happened.
-async fn start(mcp: &Mcp, call: &Call, context: &CallContext) -> Result<Streaming<CallEvent>, Fault> {
+async fn start(mcp: &Mcp, call: &Call, context: &CallContext) -> Result<Streaming<CallEvent>, Failure> {
     let mut attempt = 1;
     loop {
         match call.start(mcp, context.clone()).await {
@@ -176,7 +176,7 @@ async fn start(mcp: &Mcp, call: &Call, context: &CallContext) -> Result<Streamin
                 tokio::time::sleep(backoff(attempt)).await;
                 attempt += 1;
             }
-            Err(status) => return Err(Fault::from_status(&status)),
+            Err(status) => return Err(Failure::of_feature(&status)),
         }
     }
 }
@@ -218,7 +218,7 @@ impl Running {
     }
 
     fn broken(&self, status: &Status) -> Step {
-        Step::End(Err(Failure::Fault(Fault::from_status(status))))
+        Step::End(Err(Failure::of_feature(status)))
     }
 
     /// The result that asks the client; or none, and the next round runs already, if the client has said it all before.
@@ -236,7 +236,7 @@ impl Running {
                 self.context.inputs_json = answers;
                 self.context.state = state;
                 let events = start(&self.state.mcp, &self.call, &self.context).await;
-                self.events = Box::pin(events.map_err(Failure::Fault)?);
+                self.events = Box::pin(events?);
                 Ok(None)
             }
             Answers::Some(remembered) => {
