@@ -37,7 +37,7 @@ enum Command {
 )]
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    let (settings, redis) = match (cli.config.edge.check(), cli.redis.address()) {
+    let (settings, redis) = match (cli.config.check(), cli.redis.address()) {
         (Ok(settings), Ok(redis)) => (settings, redis),
         (settings, redis) => {
             settings.err().iter().for_each(|bad| eprintln!("{bad}"));
