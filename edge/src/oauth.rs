@@ -13,7 +13,7 @@ pub mod token;
 
 mod client_authentication;
 mod cookie;
-mod outcome;
+pub mod outcome;
 mod parameters;
 
 use axum::extract::Request;

@@ -6,17 +6,17 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{
-    HeaderValue, StatusCode,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
-};
+use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 
 use super::Denied;
 use crate::{
     State,
     error::{Face, Fault, rpc_response},
     jsonrpc::{self, INVALID_REQUEST, RequestId, RpcError},
-    oauth::metadata::{LEGACY_RESOURCE_METADATA_PATH, RESOURCE_METADATA_PATH},
+    oauth::{
+        metadata::{LEGACY_RESOURCE_METADATA_PATH, RESOURCE_METADATA_PATH},
+        outcome,
+    },
 };
 
 /// The response to a request that was denied on an MCP path, `path`.
@@ -55,9 +55,7 @@ pub async fn denied(state: &State, path: &str, denied: Denied) -> Response {
         Denied::Refused(error) if error.retry_after_s > 0 => {
             let mut response = Fault::Overloaded.on(Face::Mcp);
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(error.retry_after_s));
+            outcome::limited(response.headers_mut(), error.retry_after_s);
             response
         }
         Denied::Refused(error) => {

@@ -38,7 +38,7 @@ async fn begin(state: &State, query: Query) -> Result<Response, tonic::Status> {
         .into_inner();
     Ok(match answer.outcome {
         Some(Outcome::Consent(prompt)) => {
-            let mut response = pages::consent::page(&prompt, &redirect_uri);
+            let mut response = pages::consent::page(&prompt, &redirect_uri, &state.config.base);
             let (session, max_age_s) = (&prompt.browser_session, prompt.browser_session_max_age_s);
             outcome::bind(state, &mut response, session, max_age_s);
             response

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use everything_proto::auth::v1::{ErrorPage, OAuthError, Redirect};
 use http::{
-    HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, LOCATION, PRAGMA, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE},
 };
 use serde_json::json;
@@ -24,9 +24,7 @@ pub fn error(error: &OAuthError) -> Response {
     }
     let mut response = json(status, body.to_string());
     let headers = response.headers_mut();
-    if error.retry_after_s > 0 {
-        headers.insert(RETRY_AFTER, HeaderValue::from(error.retry_after_s));
-    }
+    limited(headers, error.retry_after_s);
     if let Ok(nonce) = HeaderValue::from_str(&error.dpop_nonce)
         && !nonce.is_empty()
     {
@@ -48,6 +46,20 @@ pub fn error(error: &OAuthError) -> Response {
         _ => {}
     }
     response
+}
+
+/// What a caller that asked too often is told. 0: it did not.
+///
+/// `RateLimit` (draft-ietf-httpapi-ratelimit-headers) says the same to clients that know no `Retry-After`: nothing is
+/// left, and how long that stays so.
+pub fn limited(headers: &mut HeaderMap, retry_after_s: u32) {
+    if retry_after_s == 0 {
+        return;
+    }
+    headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+    if let Ok(value) = HeaderValue::try_from(format!("\"oauth\";r=0;t={retry_after_s}")) {
+        headers.insert("ratelimit", value);
+    }
 }
 
 fn status_of(error: &OAuthError) -> StatusCode {

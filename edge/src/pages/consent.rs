@@ -7,6 +7,7 @@ use http::StatusCode;
 use url::Url;
 
 use super::{FormAction, render};
+use crate::config::BaseUri;
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -24,7 +25,7 @@ struct Scope<'a> {
 }
 
 /// `redirect_uri` as in the request; the auth service has checked it by now.
-pub fn page(prompt: &ConsentPrompt, redirect_uri: &str) -> Response {
+pub fn page(prompt: &ConsentPrompt, redirect_uri: &str, base: &BaseUri) -> Response {
     let named = !prompt.client_name.trim().is_empty();
     let consent = Consent {
         prompt,
@@ -43,7 +44,7 @@ pub fn page(prompt: &ConsentPrompt, redirect_uri: &str) -> Response {
             })
             .collect(),
     };
-    let sources = form_sources(prompt, redirect_uri);
+    let sources = form_sources(prompt, redirect_uri, base);
     render(StatusCode::OK, &consent, FormAction::Sources(&sources))
 }
 
@@ -62,8 +63,9 @@ fn is_web_address(uri: &str) -> bool {
         .is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
 }
 
-/// Where the form may lead: to an identity provider, which is on https or here, and back to the client.
-fn form_sources(prompt: &ConsentPrompt, redirect_uri: &str) -> String {
+/// Where the form may lead: to an identity provider, and back to the client. Browsers hold every redirect after the form
+/// to it.
+fn form_sources(prompt: &ConsentPrompt, redirect_uri: &str, base: &BaseUri) -> String {
     let client = match redirect_uri.parse::<Url>() {
         Ok(url) if matches!(url.scheme(), "http" | "https") => {
             source(url.host_str(), url.port(), url.scheme())
@@ -73,7 +75,9 @@ fn form_sources(prompt: &ConsentPrompt, redirect_uri: &str) -> String {
         // It was left out, or pushed before.
         Err(_) => source(Some(&prompt.redirect_host), None, "http"),
     };
-    format!("https: {}", client.unwrap_or_default())
+    // A server on plain http is somebody's own, and so is its identity provider.
+    let provider = if base.is_https() { "https:" } else { "https: http:" };
+    format!("{provider} {}", client.unwrap_or_default())
         .trim_end()
         .to_owned()
 }
@@ -103,6 +107,7 @@ mod tests {
             redirect_host: "localhost:9999".to_owned(),
             ..ConsentPrompt::default()
         };
+        let base = "https://mcp.example.com".parse().unwrap();
         for (redirect_uri, sources) in [
             ("http://localhost:8765/callback", "https: http://localhost:8765"),
             ("http://[::1]:8765/callback", "https: http:"),
@@ -111,7 +116,12 @@ mod tests {
             ("", "https: http://localhost:9999"),
             ("http://a;script-src*/", "https:"),
         ] {
-            assert_eq!(form_sources(&prompt, redirect_uri), sources, "{redirect_uri}");
+            assert_eq!(form_sources(&prompt, redirect_uri, &base), sources, "{redirect_uri}");
         }
+        let development = "http://localhost:3232".parse().unwrap();
+        assert_eq!(
+            form_sources(&prompt, "cursor://x/y", &development),
+            "https: http: cursor:"
+        );
     }
 }

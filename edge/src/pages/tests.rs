@@ -55,7 +55,7 @@ async fn nothing_that_a_client_names_itself_is_markup_on_the_consent_page() {
     );
     let policy = answer.header("content-security-policy");
     assert!(
-        policy.contains("script-src 'self';") && policy.contains("form-action 'self' https:;"),
+        policy.contains("script-src 'self';") && policy.contains("form-action 'self' https: http:;"),
         "{policy}"
     );
 }

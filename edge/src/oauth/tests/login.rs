@@ -28,7 +28,7 @@ async fn authorize_shows_the_consent_page_and_binds_the_browser() {
     assert_eq!(answer.header("cache-control"), "no-store");
     let policy = answer.header("content-security-policy");
     assert!(
-        policy.contains("form-action 'self' https: http://localhost:6274;"),
+        policy.contains("form-action 'self' https: http: http://localhost:6274;"),
         "{policy}"
     );
     for part in [
