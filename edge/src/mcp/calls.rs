@@ -222,7 +222,7 @@ impl Run<'_> {
             Ok(()) => Ok(()),
             Err(NotSent::SessionEnded) => Err(Failure::SessionEnded),
             // Progress and logs are worth less than the call.
-            Err(NotSent::Unavailable) => Ok(()),
+            Err(NotSent::Unavailable | NotSent::StreamOver) => Ok(()),
         }
     }
 

@@ -4,21 +4,26 @@
 //! it is logged by the session service before it is sent, so that the client can resume it from any edge. In the
 //! 2024-11-05 transport everything goes onto the session's one stream instead.
 
+mod live;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use everything_proto::session::v1::{
     AppendRequest, Entry, OpenCall, entry, session_service_client::SessionServiceClient,
 };
-use serving::GrpcChannel;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use serving::{GrpcChannel, retry::backoff};
+use tokio::sync::{Mutex, oneshot};
 use tonic::{Code, Status};
 
+pub use live::{Live, LiveFrame};
+
+use self::live::{LiveSender, live};
 use super::{refusal::HttpRefusal, sessions::ActiveSession};
 use crate::{jsonrpc, revisions::WithSessions, sse::Frame};
 
-/// Frames that may wait for the client. A client that falls further behind is cut off, and resumes from the log.
-const CLIENT_QUEUE: usize = 256;
+/// Attempts to log an answer while the session service is away: half a minute.
+const LATE_ATTEMPTS: u32 = 14;
 /// The stream that is there as long as the session.
 pub const STANDALONE: &str = "g";
 
@@ -29,7 +34,7 @@ pub enum Opening {
     /// The only request could not be served.
     Refused(HttpRefusal),
     /// An event stream follows.
-    Stream(mpsc::Receiver<Bytes>),
+    Stream(Live),
     /// Nothing is left to answer.
     Nothing,
 }
@@ -59,7 +64,7 @@ struct Progress {
     answers: Vec<Bytes>,
     opening: Option<oneshot::Sender<Opening>>,
     /// The client's connection, once the exchange is a stream and while the client keeps up.
-    live: Option<mpsc::Sender<Bytes>>,
+    live: Option<LiveSender>,
     streaming: bool,
 }
 
@@ -67,6 +72,8 @@ struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSent {
     SessionEnded,
+    /// The stream has its last entry, or none yet.
+    StreamOver,
     Unavailable,
 }
 
@@ -198,16 +205,16 @@ impl Exchange {
     /// Turns the exchange into a stream.
     fn start_stream(&self, progress: &mut Progress, cursor: &str) {
         progress.streaming = true;
-        let (live, frames) = mpsc::channel(CLIENT_QUEUE);
+        let (sender, live) = live();
         if let Kind::Post { revision, .. } = &self.kind
             && revision.primes_streams()
         {
-            _ = live.try_send(Frame::priming(cursor, None).encode());
+            sender.send(Frame::priming(cursor, None));
         }
         if let Some(opening) = progress.opening.take()
-            && opening.send(Opening::Stream(frames)).is_ok()
+            && opening.send(Opening::Stream(live)).is_ok()
         {
-            progress.live = Some(live);
+            progress.live = Some(sender);
         }
     }
 
@@ -231,20 +238,30 @@ impl Exchange {
             }),
             None => return,
         }
-        let ids = match self.append(entries).await {
-            Ok(ids) => ids,
-            Err(error) => {
-                // An answer that cannot be logged is still worth sending to a client that is there.
-                tracing::warn!(?error, "an answer could not be logged");
-                Vec::new()
-            }
-        };
+        let logged = self.append(entries.clone()).await;
+        // An answer that cannot be logged is still worth sending to a client that is there.
+        let ids = logged.as_deref().unwrap_or_default();
         for (index, answer) in answers.iter().enumerate() {
             progress.push(Frame::message(ids.get(index).map(String::as_str), answer));
         }
         if ends {
             progress.live = None;
         }
+        if last && logged == Err(NotSent::Unavailable) {
+            self.log_late(entries).await;
+        }
+    }
+
+    /// A client that is away will ask for its answer when the session service is back.
+    async fn log_late(&self, entries: Vec<Entry>) {
+        for attempt in 1..=LATE_ATTEMPTS {
+            tokio::time::sleep(backoff(attempt)).await;
+            match self.append(entries.clone()).await {
+                Err(NotSent::Unavailable) => {}
+                Ok(_) | Err(NotSent::SessionEnded | NotSent::StreamOver) => return,
+            }
+        }
+        tracing::error!("an answer was lost: the session service was away for too long");
     }
 
     fn open_entry(&self) -> Option<Entry> {
@@ -291,7 +308,7 @@ impl Progress {
 
     fn push(&mut self, frame: Frame<'_>) {
         if let Some(live) = &self.live
-            && live.try_send(frame.encode()).is_err()
+            && !live.send(frame)
         {
             self.live = None;
         }
@@ -302,6 +319,7 @@ impl NotSent {
     fn from_status(status: &Status) -> Self {
         match status.code() {
             Code::NotFound => Self::SessionEnded,
+            Code::FailedPrecondition => Self::StreamOver,
             code => {
                 tracing::warn!(?code, message = status.message(), "a message could not be logged");
                 Self::Unavailable

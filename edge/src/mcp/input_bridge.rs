@@ -141,7 +141,7 @@ impl From<NotSent> for Unanswered {
     fn from(error: NotSent) -> Self {
         match error {
             NotSent::SessionEnded => Self::SessionEnded,
-            NotSent::Unavailable => Self::Error(Fault::Unavailable.rpc_error()),
+            NotSent::Unavailable | NotSent::StreamOver => Self::Error(Fault::Unavailable.rpc_error()),
         }
     }
 }

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     Mcp, answers, event_body,
@@ -22,7 +21,7 @@ use super::{
     requests::Failure,
     scopes,
     sessions::{ActiveSession, NoSession},
-    stateless,
+    stateless, streams,
 };
 use crate::{
     Principal, State,
@@ -157,7 +156,7 @@ async fn one(
     );
     let job = Job {
         principal: principal.clone(),
-        session,
+        session: session.clone(),
         revision,
         id: id.clone(),
         method,
@@ -170,7 +169,7 @@ async fn one(
     let opening = opened
         .await
         .map_err(|_| HttpRefusal::from(Fault::Internal).of(Some(&id)))?;
-    Ok(respond(state, opening))
+    Ok(respond(state, session, revision, opening))
 }
 
 /// A batch (2025-03-26): what needs no answer is taken first, then all requests are served at once.
@@ -255,7 +254,7 @@ async fn batch(
     }
     drop(exchange);
     let opening = opened.await.map_err(|_| Fault::Internal)?;
-    Ok(respond(state, opening))
+    Ok(respond(state, session, revision, opening))
 }
 
 /// Notifications and responses.
@@ -289,12 +288,17 @@ fn first_id(incoming: &Incoming) -> Option<&RequestId> {
     }
 }
 
-fn respond(state: &State, opening: Opening) -> Response {
+fn respond(
+    state: &State,
+    session: Arc<ActiveSession>,
+    revision: &'static dyn WithSessions,
+    opening: Opening,
+) -> Response {
     match opening {
         Opening::Json(body) => json_response(StatusCode::OK, body),
         Opening::Refused(refusal) => refusal.into_response(),
-        Opening::Stream(frames) => {
-            let frames = ReceiverStream::new(frames).boxed();
+        Opening::Stream(live) => {
+            let frames = streams::of_call(&state.mcp, session, revision, live);
             // Ends with its last answer, which a shutdown waits for.
             event_body::respond(
                 frames,

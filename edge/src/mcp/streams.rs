@@ -7,13 +7,14 @@ use everything_proto::{
     events::v1::{Change, ResourcesUpdated, change},
     session::v1::{Event, OpenCall, detached::Reason, event},
 };
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use http::StatusCode;
 
 use super::{
     Mcp,
     event_body::Frames,
-    link::{Attachment, StreamEvent},
+    exchange::{Live, LiveFrame},
+    link::{Attachment, Link, StreamEvent},
     refusal::HttpRefusal,
     sessions::{ActiveSession, NoSession},
 };
@@ -58,28 +59,100 @@ pub async fn attach(
     let priming = wording
         .primed
         .then(|| Frame::priming(&wording.id(&cursor), None).encode());
-    let events = stream::unfold(Some((attachment, wording, session)), |state| async move {
-        let (mut attachment, wording, session) = state?;
-        let (frame, goes_on) = next(&mut attachment, &wording).await?;
-        Some((frame, goes_on.then_some((attachment, wording, session))))
-    });
-    Ok(stream::iter(priming).chain(events).boxed())
+    let follower = Follower {
+        link: mcp.link.clone(),
+        session,
+        wording,
+        last_event_id: cursor,
+        source: Source::Log(attachment),
+    };
+    Ok(stream::iter(priming).chain(follower.frames()).boxed())
 }
 
-/// The next frame, and whether more will follow.
-async fn next(attachment: &mut Attachment, wording: &Wording) -> Option<(Bytes, bool)> {
-    loop {
-        let event = match attachment.next().await? {
-            StreamEvent::Event(event) => event,
-            StreamEvent::Attached { .. } => continue,
-            StreamEvent::Detached(_) => return None,
-        };
-        let goes_on = !event.r#final;
-        match wording.frame(event) {
-            Some(frame) => return Some((frame, goes_on)),
-            None if goes_on => {}
-            None => return None,
+/// The frames of a call's own stream: as the call sends them, and from the log where the client fell behind.
+pub fn of_call(
+    mcp: &Mcp,
+    session: Arc<ActiveSession>,
+    revision: &'static dyn WithSessions,
+    live: Live,
+) -> Frames {
+    let wording = Wording {
+        revision,
+        id_prefix: String::new(),
+        primed: false,
+    };
+    let follower = Follower {
+        link: mcp.link.clone(),
+        session,
+        wording,
+        last_event_id: String::new(),
+        source: Source::Call(live),
+    };
+    follower.frames().boxed()
+}
+
+/// One client's place in a stream.
+struct Follower {
+    link: Link,
+    session: Arc<ActiveSession>,
+    wording: Wording,
+    /// Of the last event that was handed to the client's connection.
+    last_event_id: String,
+    source: Source,
+}
+
+enum Source {
+    Call(Live),
+    Log(Attachment),
+    Over,
+}
+
+impl Follower {
+    fn frames(self) -> impl Stream<Item = Bytes> + Send {
+        stream::unfold(self, |mut follower| async move {
+            let frame = follower.next().await?;
+            Some((frame, follower))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match &mut self.source {
+                Source::Call(live) => match live.next().await {
+                    Some(LiveFrame::Frame { event_id, frame }) => {
+                        if let Some(event_id) = event_id {
+                            self.last_event_id = event_id;
+                        }
+                        return Some(frame);
+                    }
+                    Some(LiveFrame::FellBehind) => self.catch_up()?,
+                    None => self.source = Source::Over,
+                },
+                Source::Log(attachment) => match attachment.next().await {
+                    Some(StreamEvent::Event(event)) => {
+                        self.last_event_id.clone_from(&event.event_id);
+                        if event.r#final {
+                            self.source = Source::Over;
+                        }
+                        if let Some(frame) = self.wording.frame(event) {
+                            return Some(frame);
+                        }
+                    }
+                    Some(StreamEvent::Attached { .. }) => {}
+                    Some(StreamEvent::Detached(_)) => self.source = Source::Over,
+                    None => self.catch_up()?,
+                },
+                Source::Over => return None,
+            }
         }
+    }
+
+    /// The client took what waited for it, and more came meanwhile than could wait: that is in the log.
+    fn catch_up(&mut self) -> Option<()> {
+        let Self { link, session, .. } = self;
+        let attached = link.attach(&session.session_id, &session.user_id, &self.last_event_id);
+        self.source = Source::Log(attached.ok()?);
+        Some(())
     }
 }
 
