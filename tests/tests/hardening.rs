@@ -21,6 +21,8 @@ mod hardening {
     mod services_down;
     mod slow_clients;
     mod streams;
+    mod tokens;
+    mod without_sessions;
 
     mod discretion;
     mod faults;

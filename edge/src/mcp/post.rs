@@ -74,6 +74,11 @@ async fn take(
         };
     }
     let id = first_id(&incoming);
+    if session_id.is_none() && matches!(incoming, Incoming::Batch(_)) {
+        // Whichever revision it is meant for: none takes a batch without a session.
+        let sentence = "only sessions of 2025-03-26 take JSON-RPC batches; send each message on its own";
+        return Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)));
+    }
     let session = find_session(&state.mcp, principal, session_id)
         .await
         .map_err(|refusal| refusal.of(id))?;

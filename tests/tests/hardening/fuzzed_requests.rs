@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{
     discretion::assert_discreet,
     wire::{Body, NEWEST, REVISIONS, Request, Session},
+    without_sessions,
 };
 
 const SEED: u64 = 0x2545_F491_4F6C_DD1D;
@@ -105,6 +106,7 @@ async fn survives(session: &Session, request: Request) -> Result<(), String> {
 
 fn corpus(chance: &mut Chance, session: &Session) -> Request {
     let progress = json!({ "progressToken": "p" });
+    let modern = |method: &str, params| without_sessions::request(session, "m", method, params);
     let all = [
         session.call(1, "ping", json!({})),
         session.initialize(),

@@ -117,6 +117,13 @@ impl Request {
     }
 }
 
+impl Body {
+    pub fn json(&self) -> Value {
+        let (Self::Whole(body) | Self::Chunked(body)) = self;
+        serde_json::from_slice(body).unwrap()
+    }
+}
+
 impl Answer {
     pub async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
