@@ -8,6 +8,7 @@ mod system {
     mod batches;
     mod cancelling;
     mod expiring;
+    mod failing_over;
     mod framing;
     mod handshake;
     mod isolation;
