@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod hardening {
+    mod addresses;
     mod batches;
     mod bodies;
     mod ends;

@@ -127,6 +127,11 @@ fn corpus(chance: &mut Chance, session: &Session) -> Request {
         session.post(r#"{"jsonrpc":"2.0","id":"srv-1","result":{"roots":[]}}"#),
         session.post(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"x"}]"#),
         session.request(Method::GET, "/mcp").with("last-event-id", "g:1-0"),
+        modern("server/discover", json!({})),
+        modern("tools/list", json!({})),
+        modern("tools/call", json!({ "name": "echo", "arguments": { "message": "x" } })),
+        modern("tools/call", json!({ "name": "sampleLLM", "arguments": { "prompt": "x" }, "requestState": "AAAA", "inputResponses": { "a": {} } })),
+        modern("subscriptions/listen", json!({ "notifications": { "resourceSubscriptions": ["test://static/resource/7"] } })),
     ];
     let choice = chance.below(all.len());
     all.into_iter().nth(choice).unwrap()
