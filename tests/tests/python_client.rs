@@ -24,9 +24,18 @@ async fn two_edges_and_two_replicas_of_each_service_serve_a_python_client() {
     .await;
 }
 
-/// A client that prefers a newer revision finds its way to one that is served.
+/// Without sessions: each request may reach another edge and another replica, also in the middle of a call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_python_client_of_the_next_revision_falls_back() {
+async fn two_edges_and_two_replicas_serve_a_python_client_without_a_session() {
+    serves(
+        Stack::builder().processes().redis().edges(2).replicas(2),
+        "2026-07-28",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_python_client_finds_the_newest_revision() {
     serves(Stack::builder().all_in_one(), "auto").await;
 }
 

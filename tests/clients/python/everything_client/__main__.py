@@ -45,14 +45,22 @@ CHECKS = [
     prompts.every_prompt,
     prompts.completions,
     prompts.mistakes,
+    asking.elicit_in_steps,
+    tools.mirror_headers,
+]
+# What needs a session, and what takes its place without one.
+WITH_SESSION = [
     notifications.ping,
     notifications.log_level,
     notifications.list_changed,
     notifications.subscription,
 ]
+WITHOUT_SESSION = [
+    notifications.listening,
+]
 
 
-async def run(url: str, mode: str, auth: login.Login | None) -> None:
+async def run(url: str, mode: str, auth: login.Login | None, checks: list) -> None:
     person = Person()
     async with (
         create_mcp_http_client(auth=auth and auth.provider) as http,
@@ -68,13 +76,16 @@ async def run(url: str, mode: str, auth: login.Login | None) -> None:
         ) as client,
     ):
         print(f"connected: protocol {client.protocol_version}, mode {mode}", flush=True)
-        for check in CHECKS:
+        if checks is CHECKS:
+            checks = CHECKS + (WITHOUT_SESSION if client.protocol_version >= "2026-07-28" else WITH_SESSION)
+        for check in checks:
             began = time.monotonic()
             await check(client, person)
             name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}"
             print(f"ok {name} ({time.monotonic() - began:.2f} s)", flush=True)
     if auth is not None:
         auth.was_used()
+    print(f"all {len(checks)} checks passed", flush=True)
 
 
 async def main() -> None:
@@ -82,12 +93,19 @@ async def main() -> None:
     parser.add_argument("url", help="the MCP endpoint")
     parser.add_argument("--user", default="python", help="user id to type at the fake login")
     parser.add_argument("--without-login", action="store_true", help="the server asks for no login")
-    parser.add_argument("--mode", default="legacy", choices=["legacy", "auto"], help="how to find the revision")
+    parser.add_argument(
+        "--mode", default="legacy", choices=["legacy", "auto", "2026-07-28"], help="how to find the revision"
+    )
+    parser.add_argument("--only-log-in", action="store_true", help="log in and make one call")
+    parser.add_argument("--client-id", help="the client was registered beforehand, under this id")
+    parser.add_argument("--metadata-url", help="the client is this metadata document")
     arguments = parser.parse_args()
-    auth = None if arguments.without_login else login.Login(arguments.url, arguments.user)
+    checks = [tools.echo] if arguments.only_log_in else CHECKS
+    auth = None
+    if not arguments.without_login:
+        auth = login.Login(arguments.url, arguments.user, arguments.client_id, arguments.metadata_url)
     with anyio.fail_after(DEADLINE_SECONDS):
-        await run(arguments.url, arguments.mode, auth)
-    print(f"all {len(CHECKS)} checks passed", flush=True)
+        await run(arguments.url, arguments.mode, auth, checks)
 
 
 if __name__ == "__main__":

@@ -51,3 +51,10 @@ async def get_roots(client: Client, _: Person) -> None:
     text = expect.texts((await client.call_tool("getRoots")).content)[0]
     for part in ["2 total", "1. home", "URI: file:///home/ada", "URI: file:///tmp"]:
         expect.true(part in text, f"no {part!r} in {text!r}")
+
+
+async def elicit_in_steps(client: Client, person: Person) -> None:
+    before = len(person.elicited)
+    result = await client.call_tool("elicitInSteps", {"occasion": "a party"})
+    expect.equal(expect.texts(result.content), ["Planned. For a party: chili for 12."], "elicitInSteps")
+    expect.equal(len(person.elicited) - before, 3, "questions")

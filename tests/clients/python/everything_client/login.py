@@ -34,8 +34,11 @@ class Forgetful:
 
 
 class Login:
-    def __init__(self, url: str, user: str) -> None:
+    def __init__(
+        self, url: str, user: str, client_id: str | None = None, metadata_url: str | None = None
+    ) -> None:
         self.user = user
+        self.client_id = client_id or metadata_url
         self.storage = Forgetful()
         self.landed: str | None = None
         metadata = OAuthClientMetadata(
@@ -45,12 +48,15 @@ class Login:
             response_types=["code"],
             token_endpoint_auth_method="none",
         )
+        if client_id:
+            self.storage.client = OAuthClientInformationFull(client_id=client_id, **metadata.model_dump())
         self.provider = OAuthClientProvider(
             server_url=url,
             client_metadata=metadata,
             storage=self.storage,
             redirect_handler=self.open_browser,
             callback_handler=self.callback,
+            client_metadata_url=metadata_url,
         )
 
     async def open_browser(self, url: str) -> None:
@@ -89,6 +95,8 @@ class Login:
 
     def was_used(self) -> None:
         expect.true(self.storage.client, "no client was registered")
+        if self.client_id:
+            expect.equal(self.storage.client.client_id, self.client_id, "client id")
         tokens = self.storage.tokens
         expect.true(tokens and tokens.access_token and tokens.refresh_token, "no tokens were issued")
         expect.equal(tokens.token_type.lower(), "bearer", "token type")

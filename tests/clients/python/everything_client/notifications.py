@@ -1,5 +1,6 @@
 """What the server says unasked."""
 
+import anyio
 import mcp_types as types
 from mcp import Client
 
@@ -51,3 +52,18 @@ async def subscription(client: Client, person: Person) -> None:
     await expect.eventually(lambda: person.updates(other) >= 2, f"two updates of {other}", PATIENCE_SECONDS)
     expect.true(person.updates(watched) <= seen + 1, f"updates of {watched} after it was unsubscribed")
     await client.unsubscribe_resource(other)
+
+
+async def listening(client: Client, _: Person) -> None:
+    watched = "test://static/resource/1"
+    async with client.listen(tools_list_changed=True, prompts_list_changed=True) as changes:
+        for tool in ["switchExtraTool", "switchExtraPrompt"]:
+            for on in [True, False]:
+                await client.call_tool(tool, {"on": on})
+                with anyio.fail_after(PATIENCE_SECONDS):
+                    await anext(changes)
+    async with client.listen(resource_subscriptions=[watched]) as updates:
+        for _ in range(2):
+            with anyio.fail_after(PATIENCE_SECONDS):
+                event = await anext(updates)
+            expect.equal(str(event.uri), watched, "the resource that changed")

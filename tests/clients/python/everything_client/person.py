@@ -5,6 +5,8 @@ from typing import Any
 import mcp_types as types
 from mcp.client.session import ClientRequestContext, IncomingMessage
 
+# Answers to questions that come one after the other.
+STEPS = {"guests": 12, "dish": "chili", "agreed": True}
 FORM = {
     "name": "Ada Lovelace",
     "agree": True,
@@ -48,6 +50,9 @@ class Person:
         self.elicited.append(params)
         if self.action != "accept" or params.mode == "url":
             return types.ElicitResult(action=self.action)
+        fields = params.requested_schema["properties"]
+        if set(fields) <= set(STEPS):
+            return types.ElicitResult(action="accept", content={name: STEPS[name] for name in fields})
         return types.ElicitResult(action="accept", content=FORM)
 
     async def list_roots(self, _: ClientRequestContext) -> types.ListRootsResult:

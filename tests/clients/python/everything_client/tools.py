@@ -154,3 +154,13 @@ async def mistakes(client: Client, _: Person) -> None:
         expect.true(field in expect.texts(result.content)[0], f"{tool} does not name {field}: {result.content}")
     raised = await expect.error(client.call_tool("no_such_tool", {}), -32602, "unknown tool")
     expect.true("no_such_tool" in raised.message, "the error names the tool")
+
+
+async def mirror_headers(client: Client, _: Person) -> None:
+    """Without a session the SDK repeats the annotated arguments in headers, in the Base64 form where it must."""
+    await client.list_tools()
+    for region in ["eu", "Zürich", " padded ", "=?base64?x?="]:
+        arguments = {"region": region, "priority": 7, "dryRun": True, "target": {"tenant": "t"}}
+        result = await client.call_tool("mirrorHeaders", arguments)
+        text = f"Region: {region}\nPriority: 7\nDry run: true\nTenant: t\nNote: "
+        expect.equal(expect.texts(result.content), [text], "mirrorHeaders")
