@@ -12,6 +12,8 @@ use anyhow::Context;
 use super::{FeatureKind, Layout, Plan};
 use crate::tools;
 
+/// Every edge must open what another one sealed.
+const REQUEST_STATE_KEYS: &str = "what every edge of a test stack seals with";
 /// Lines of a process's log that failure messages quote.
 const LOG_LINES: usize = 30;
 
@@ -48,6 +50,7 @@ impl Processes {
             let mut environment = services.clone();
             environment.push(("HOST".to_owned(), address.ip().to_string()));
             environment.push(("PORT".to_owned(), address.port().to_string()));
+            environment.push(("REQUEST_STATE_KEYS".to_owned(), REQUEST_STATE_KEYS.to_owned()));
             started.edges.push(address);
             started.start_process(plan, format!("edge-{edge}"), program, environment)?;
         }
