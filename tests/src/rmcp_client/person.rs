@@ -3,7 +3,10 @@
     reason = "sampling, roots and logging are deprecated in 2026-07-28 and part of the revisions before"
 )]
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use rmcp::{
     ClientHandler, ErrorData, RoleClient,
@@ -37,7 +40,8 @@ pub struct Message {
 
 /// What the person has to say.
 struct Answers {
-    elicitation: ElicitResult,
+    /// In turn; the last one again and again.
+    elicitations: VecDeque<ElicitResult>,
     roots: Vec<Root>,
     sample: String,
 }
@@ -47,7 +51,7 @@ impl Default for Person {
         Self {
             inbox: Arc::new(watch::Sender::new(Vec::new())),
             answers: Arc::new(Mutex::new(Answers {
-                elicitation: ElicitResult::new(ElicitationAction::Cancel),
+                elicitations: VecDeque::new(),
                 roots: Vec::new(),
                 sample: String::new(),
             })),
@@ -58,17 +62,20 @@ impl Default for Person {
 impl Person {
     /// What the person says to the next elicitations.
     pub fn will_accept(&self, content: Option<Value>) {
-        let mut result = ElicitResult::new(ElicitationAction::Accept);
-        result.content = content;
-        self.answers().elicitation = result;
+        self.will_say([accepting(content)]);
+    }
+
+    /// One content for each of the next elicitations.
+    pub fn will_accept_in_turn(&self, contents: impl IntoIterator<Item = Value>) {
+        self.will_say(contents.into_iter().map(|content| accepting(Some(content))));
     }
 
     pub fn will_decline(&self) {
-        self.answers().elicitation = ElicitResult::new(ElicitationAction::Decline);
+        self.will_say([ElicitResult::new(ElicitationAction::Decline)]);
     }
 
     pub fn will_cancel(&self) {
-        self.answers().elicitation = ElicitResult::new(ElicitationAction::Cancel);
+        self.will_say([ElicitResult::new(ElicitationAction::Cancel)]);
     }
 
     /// URIs and names.
@@ -112,6 +119,10 @@ impl Person {
         self.inbox.send_modify(Vec::clear);
     }
 
+    fn will_say(&self, results: impl IntoIterator<Item = ElicitResult>) {
+        self.answers().elicitations = results.into_iter().collect();
+    }
+
     fn keep(&self, method: &str, params: &impl Serialize) {
         let message = Message {
             method: method.to_owned(),
@@ -123,6 +134,12 @@ impl Person {
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn accepting(content: Option<Value>) -> ElicitResult {
+    let mut result = ElicitResult::new(ElicitationAction::Accept);
+    result.content = content;
+    result
 }
 
 fn params(inbox: &[Message], method: &str) -> Vec<Value> {
@@ -169,7 +186,12 @@ impl ClientHandler for Person {
         _: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
         self.keep("elicitation/create", &params);
-        Ok(self.answers().elicitation.clone())
+        let answers = &mut self.answers().elicitations;
+        let answer = match answers.len() {
+            0 | 1 => answers.front().cloned(),
+            _ => answers.pop_front(),
+        };
+        Ok(answer.unwrap_or_else(|| ElicitResult::new(ElicitationAction::Cancel)))
     }
 
     async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
@@ -194,6 +216,14 @@ impl ClientHandler for Person {
 
     async fn on_resource_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.keep("notifications/resources/list_changed", &json!({}));
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.keep("notifications/tools/list_changed", &json!({}));
+    }
+
+    async fn on_prompt_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.keep("notifications/prompts/list_changed", &json!({}));
     }
 
     async fn on_custom_notification(

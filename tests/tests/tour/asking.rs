@@ -131,6 +131,38 @@ fn every_kind_of_field(asked: &Value) {
     assert_eq!(field("planet")["enumNames"], json!(["Mars", "Venus", "Saturn"]));
 }
 
+pub async fn asks_one_question_after_the_other(visit: &Visit) {
+    visit.person.forget();
+    let answers = [
+        json!({ "guests": 12 }),
+        json!({ "dish": "chili" }),
+        json!({ "agreed": true }),
+    ];
+    visit.person.will_accept_in_turn(answers);
+    let result = visit.call("elicitInSteps", json!({ "occasion": "lunch" })).await;
+    assert_eq!(text(&result, 0), "Planned. For lunch: chili for 12.");
+    let asked = visit.person.received("elicitation/create");
+    let messages: Vec<_> = asked
+        .iter()
+        .map(|params| params["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "Step 1 of 3. How many guests come to lunch?",
+            "Step 2 of 3. What is there for 12?",
+            "Step 3 of 3. For lunch: chili for 12. Agreed?",
+        ]
+    );
+    assert_eq!(
+        asked[1]["requestedSchema"]["properties"]["dish"]["enum"],
+        json!(["curry", "chili", "lasagne"])
+    );
+    visit.person.will_decline();
+    let result = visit.call("elicitInSteps", json!({})).await;
+    assert_eq!(text(&result, 0), "The user declined to plan.");
+}
+
 pub async fn sends_the_user_to_a_page(visit: &Visit) {
     visit.person.forget();
     let arguments = json!({ "url": "https://example.com/pay?order=1", "message": "Please pay." });

@@ -7,6 +7,7 @@
 )]
 
 mod asking;
+mod lists;
 mod notifications;
 mod prompts;
 mod resources;
@@ -57,6 +58,7 @@ async fn tour(stack: Builder) {
 
     asking::samples_the_clients_model(&visit).await;
     asking::has_a_form_filled_in(&visit).await;
+    asking::asks_one_question_after_the_other(&visit).await;
     asking::sends_the_user_to_a_page(&visit).await;
     asking::looks_at_the_roots(&visit).await;
 
@@ -69,6 +71,8 @@ async fn tour(stack: Builder) {
     prompts::have_text_images_and_resources(&visit).await;
     prompts::complete_their_arguments(&visit).await;
     prompts::name_what_is_missing(&visit).await;
+
+    lists::grow_and_shrink(&visit).await;
 
     notifications::update_what_was_subscribed_to(&visit).await;
     notifications::log_what_was_asked_for(&visit).await;

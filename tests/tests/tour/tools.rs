@@ -48,7 +48,14 @@ pub async fn are_listed_truthfully(visit: &Visit) {
     );
     for tool in tools.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let asks = ["sampleLLM", "elicitInputs", "elicitInSteps", "elicitUrl", "getRoots"].contains(&name);
+        let asks = [
+            "sampleLLM",
+            "elicitInputs",
+            "elicitInSteps",
+            "elicitUrl",
+            "getRoots",
+        ]
+        .contains(&name);
         let adds = name == "gzipAsResource";
         let sets = name.starts_with("switch");
         assert_eq!(
@@ -71,7 +78,11 @@ pub async fn are_listed_truthfully(visit: &Visit) {
     let echo = &tools[0]["inputSchema"];
     assert_eq!(echo["properties"]["message"]["type"], "string");
     assert_eq!(echo["required"], json!(["message"]));
-    let app = tools.as_array().unwrap().iter().find(|tool| tool["name"] == "mcpAppsHelloWorld");
+    let app = tools
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|tool| tool["name"] == "mcpAppsHelloWorld");
     let app = app.unwrap();
     assert_eq!(app["_meta"]["ui"]["resourceUri"], HELLO_WORLD);
 
@@ -85,6 +96,10 @@ pub async fn plain_ones_answer(visit: &Visit) {
     assert_eq!(result, only("Echo: ünï \"quoted\""));
     let result = visit.call("add", json!({ "a": 2, "b": 3.5 })).await;
     assert_eq!(result, only("The sum of 2 and 3.5 is 5.5."));
+
+    let arguments = json!({ "region": "eu", "target": { "tenant": "ada" }, "note": "n" });
+    let mirrored = "Region: eu\nPriority: 5\nDry run: false\nTenant: ada\nNote: n";
+    assert_eq!(visit.call("mirrorHeaders", arguments).await, only(mirrored));
 
     let result = visit.call("getTinyImage", json!({})).await;
     assert_eq!(text(&result, 0), "This is a tiny image:");
