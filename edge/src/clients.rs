@@ -5,7 +5,7 @@ use everything_proto::{
         auth_service_client::AuthServiceClient, fake_upstream_service_client::FakeUpstreamServiceClient,
     },
     feature::v1::feature_service_client::FeatureServiceClient,
-    session::v1::session_service_client::SessionServiceClient,
+    session::v1::{session_service_client::SessionServiceClient, task_service_client::TaskServiceClient},
 };
 use serving::{GrpcChannel, Upstream};
 use tonic::{Code, Status};
@@ -27,6 +27,8 @@ pub struct Clients {
     auth: Option<AuthServiceClient<GrpcChannel>>,
     fake_upstream: Option<FakeUpstreamServiceClient<GrpcChannel>>,
     pub session: SessionServiceClient<GrpcChannel>,
+    /// Served beside the session service.
+    pub tasks: TaskServiceClient<GrpcChannel>,
     pub feature: FeatureServiceClient<GrpcChannel>,
 }
 
@@ -38,6 +40,8 @@ impl Clients {
             auth: auth
                 .map(|channel| AuthServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES)),
             session: SessionServiceClient::new(upstreams.session.channel())
+                .max_decoding_message_size(MAX_MESSAGE_BYTES),
+            tasks: TaskServiceClient::new(upstreams.session.channel())
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),
             feature: FeatureServiceClient::new(upstreams.feature.channel())
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),

@@ -26,6 +26,7 @@ mod session_cache;
 mod sessions;
 mod stateless;
 mod streams;
+mod tasks;
 
 pub use delete::delete;
 pub use get::get;
@@ -44,6 +45,7 @@ use self::{
     session_cache::SessionCache,
     sessions::Sessions,
     stateless::{DescribedCache, ToolHeaders},
+    tasks::Tasks,
 };
 use crate::Clients;
 
@@ -71,6 +73,7 @@ pub struct Mcp {
     in_flight: Arc<InFlight>,
     described: DescribedCache,
     tool_headers: ToolHeaders,
+    tasks: Tasks,
     state_keys: StateKeys,
     settings: McpSettings,
 }
@@ -90,17 +93,21 @@ impl Mcp {
             shutdown.clone(),
         );
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(cache.clone().sweep()));
-        let tool_headers = ToolHeaders::start(link.news(), shutdown);
+        let tool_headers = ToolHeaders::start(link.news(), shutdown.clone());
+        let tasks = Tasks::new(clients.tasks.clone(), link.edge_id(), shutdown);
         let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
-        Self {
+        let mcp = Self {
             clients,
             sessions,
             link,
             in_flight,
             described: stateless::described_cache(),
             tool_headers,
+            tasks,
             state_keys: settings.state_keys.clone(),
             settings,
-        }
+        };
+        Tasks::start(&mcp);
+        mcp
     }
 }

@@ -21,6 +21,7 @@ mod results;
 mod sampling;
 mod session_wire;
 mod stateless;
+mod tasks;
 mod v2024_11_05;
 mod v2025_03_26;
 mod v2025_06_18;
@@ -85,6 +86,18 @@ pub enum ClientRequest {
     Discover,
     /// 2026-07-28.
     Listen(Filter),
+    /// `io.modelcontextprotocol/tasks`.
+    GetTask {
+        task_id: String,
+    },
+    /// `io.modelcontextprotocol/tasks`. The answers are in the envelope.
+    UpdateTask {
+        task_id: String,
+    },
+    /// `io.modelcontextprotocol/tasks`.
+    CancelTask {
+        task_id: String,
+    },
 }
 
 /// Params of `initialize`.

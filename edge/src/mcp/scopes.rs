@@ -25,7 +25,11 @@ fn needed(request: &ClientRequest) -> Vec<&'static str> {
         | ClientRequest::Ping
         | ClientRequest::SetLogLevel { .. }
         | ClientRequest::Discover => Vec::new(),
-        ClientRequest::ListTools { .. } | ClientRequest::CallTool { .. } => vec![TOOLS],
+        ClientRequest::ListTools { .. }
+        | ClientRequest::CallTool { .. }
+        | ClientRequest::GetTask { .. }
+        | ClientRequest::UpdateTask { .. }
+        | ClientRequest::CancelTask { .. } => vec![TOOLS],
         ClientRequest::ListResources { .. }
         | ClientRequest::ListResourceTemplates { .. }
         | ClientRequest::ReadResource { .. }
@@ -39,7 +43,7 @@ fn needed(request: &ClientRequest) -> Vec<&'static str> {
         ClientRequest::Listen(filter) => {
             let wants_resources = filter.resources_list_changed || !filter.resource_subscriptions.is_empty();
             [
-                (filter.tools_list_changed, TOOLS),
+                (filter.tools_list_changed || !filter.task_ids.is_empty(), TOOLS),
                 (filter.prompts_list_changed, PROMPTS),
                 (wants_resources, RESOURCES),
             ]

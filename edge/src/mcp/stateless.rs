@@ -4,6 +4,7 @@ mod call;
 mod described;
 mod listen;
 mod request_state;
+mod tasks;
 mod tool_headers;
 
 use axum::response::{IntoResponse, Response};
@@ -27,9 +28,11 @@ use crate::{
     revisions::{self, ClientRequest, Envelope, RequestMeta, Stateless, mirrored_headers},
 };
 
+use tasks::AsTask;
+
 pub use described::{Described, DescribedCache, cache as described_cache};
 pub use request_state::StateKeys;
-pub use tool_headers::ToolHeaders;
+pub use tool_headers::{ToolFacts, ToolHeaders};
 
 /// The requested version is not served (MCP 2026-07-28, `UnsupportedProtocolVersionError`).
 const UNSUPPORTED_VERSION: i32 = -32022;
@@ -109,19 +112,23 @@ async fn request(
     match request {
         ClientRequest::Listen(filter) => listen::open(job, filter).await,
         ClientRequest::CallTool { name, arguments } => {
-            let mirrored = state
+            let facts = state
                 .mcp
                 .tool_headers
                 .of(&state.mcp, job.context(), &name)
                 .await?;
-            mirrored_headers::check_params(headers, &mirrored, arguments.as_deref())
+            mirrored_headers::check_params(headers, &facts.mirrored, arguments.as_deref())
                 .map_err(HttpRefusal::bad_request)?;
-            call::run(job, Call::Tool { name, arguments }).await
+            let as_task = AsTask::of(&facts, &job.envelope.capabilities)?;
+            call::run(job, Call::Tool { name, arguments }, as_task).await
         }
-        ClientRequest::ReadResource { uri } => call::run(job, Call::Resource { uri }).await,
+        ClientRequest::ReadResource { uri } => call::run(job, Call::Resource { uri }, AsTask::Never).await,
         ClientRequest::GetPrompt { name, arguments } => {
-            call::run(job, Call::Prompt { name, arguments }).await
+            call::run(job, Call::Prompt { name, arguments }, AsTask::Never).await
         }
+        request @ (ClientRequest::GetTask { .. }
+        | ClientRequest::UpdateTask { .. }
+        | ClientRequest::CancelTask { .. }) => tasks::answer(job, request, method).await,
         ClientRequest::Discover => {
             let described = state.mcp.described(revision).await?;
             let result = revision.discover_result(&described.server, &revisions::all_versions());
@@ -159,6 +166,9 @@ fn name(request: &ClientRequest) -> Option<&str> {
     match request {
         ClientRequest::CallTool { name, .. } | ClientRequest::GetPrompt { name, .. } => Some(name),
         ClientRequest::ReadResource { uri } => Some(uri),
+        ClientRequest::GetTask { task_id }
+        | ClientRequest::UpdateTask { task_id }
+        | ClientRequest::CancelTask { task_id } => Some(task_id),
         _ => None,
     }
 }

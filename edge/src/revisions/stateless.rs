@@ -7,6 +7,7 @@ use bytes::Bytes;
 use everything_proto::feature::v1::{
     CacheHint, ClientCapabilities, DescribeResponse, InputRequest, LogLevel,
 };
+use everything_proto::session::v1::Task;
 use serde_json::value::RawValue;
 
 use super::Revision;
@@ -30,6 +31,8 @@ pub struct Filter {
     pub prompts_list_changed: bool,
     pub resources_list_changed: bool,
     pub resource_subscriptions: Vec<String>,
+    /// `io.modelcontextprotocol/tasks`.
+    pub task_ids: Vec<String>,
 }
 
 /// A revision without sessions.
@@ -59,6 +62,18 @@ pub trait Stateless: Revision {
         request_state: &str,
         declared: &ClientCapabilities,
     ) -> Result<Bytes, RpcError>;
+
+    /// Whether the client can be asked all this. Fails with -32021 where it did not declare what is needed.
+    fn can_ask(&self, requests: &[InputRequest], declared: &ClientCapabilities) -> Result<(), RpcError>;
+
+    /// The result of a call that became a task.
+    fn task_created(&self, task: &Task, server_info: &[u8]) -> Bytes;
+
+    /// The result of `tasks/get`.
+    fn task(&self, task: &Task, server_info: &[u8]) -> Result<Bytes, RpcError>;
+
+    /// The whole notification of what a task is now.
+    fn task_changed(&self, task: &Task, server_info: &[u8]) -> Result<Bytes, RpcError>;
 
     /// The whole notification that opens a subscription stream.
     fn acknowledged(&self, subscription: &RequestId, honoured: &Filter) -> Bytes;

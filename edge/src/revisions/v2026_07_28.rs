@@ -11,6 +11,7 @@ use everything_proto::{
         ListPromptsResponse, ListResourceTemplatesResponse, ListResourcesResponse, ListToolsResponse, Log,
         LogLevel, Progress, cache_hint::Scope,
     },
+    session::v1::{Task, TaskStatus},
 };
 use serde_json::value::RawValue;
 
@@ -22,7 +23,7 @@ use super::{
     requests, results,
     session_wire::Has,
     stateless::{Envelope, Filter, Stateless},
-    v2025_11_25,
+    tasks, v2025_11_25,
 };
 use crate::jsonrpc::{self, RequestId, RpcError};
 
@@ -33,6 +34,7 @@ const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+const TASKS: &str = "io.modelcontextprotocol/tasks";
 const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// Resources that one stream may listen to.
@@ -65,6 +67,24 @@ impl Revision for V2026_07_28 {
             "subscriptions/listen" => {
                 let params = Params::read(params, &["_meta", "notifications"])?;
                 Ok((ClientRequest::Listen(filter(&params)?), params.meta()?))
+            }
+            "tasks/get" => {
+                let params = Params::read(params, &["_meta", "taskId"])?;
+                let task_id = params.word("taskId")?;
+                Ok((ClientRequest::GetTask { task_id }, params.meta()?))
+            }
+            "tasks/update" => {
+                let params = Params::read(params, &["_meta", "taskId", "inputResponses"])?;
+                let task_id = params.word("taskId")?;
+                if !params.has("inputResponses") {
+                    return Err(params.wrong("inputResponses", "an object"));
+                }
+                Ok((ClientRequest::UpdateTask { task_id }, params.meta()?))
+            }
+            "tasks/cancel" => {
+                let params = Params::read(params, &["_meta", "taskId"])?;
+                let task_id = params.word("taskId")?;
+                Ok((ClientRequest::CancelTask { task_id }, params.meta()?))
             }
             "tools/list"
             | "tools/call"
@@ -215,22 +235,33 @@ impl Stateless for V2026_07_28 {
         request_state: &str,
         declared: &ClientCapabilities,
     ) -> Result<Bytes, RpcError> {
-        let mut questions = ObjectWriter::new();
-        for request in requests {
-            let (method, params) =
-                ask::question(HAS, &request.key, request, declared).map_err(errors::missing_capability)?;
-            let mut question = ObjectWriter::new();
-            question.value("method", &method);
-            if let Some(params) = params {
-                question.raw("params", params);
-            }
-            questions.raw(&request.key, question.finish());
-        }
+        let questions = questions(requests, declared)?;
         let mut result = ObjectWriter::new();
         result.value("resultType", &"input_required");
-        result.raw("inputRequests", questions.finish());
+        result.raw("inputRequests", questions);
         result.value("requestState", &request_state);
         Ok(result.finish().into())
+    }
+
+    fn can_ask(&self, requests: &[InputRequest], declared: &ClientCapabilities) -> Result<(), RpcError> {
+        questions(requests, declared).map(|_| ())
+    }
+
+    fn task_created(&self, task: &Task, server_info: &[u8]) -> Bytes {
+        typed(
+            &tasks::members(task).finish(),
+            "task",
+            &[(SERVER_INFO, server_info)],
+        )
+    }
+
+    fn task(&self, task: &Task, server_info: &[u8]) -> Result<Bytes, RpcError> {
+        Ok(self.complete(&self.detailed_task(task, server_info)?, None, server_info))
+    }
+
+    fn task_changed(&self, task: &Task, server_info: &[u8]) -> Result<Bytes, RpcError> {
+        let params = self.detailed_task(task, server_info)?;
+        Ok(jsonrpc::notification("notifications/tasks", Some(&params)))
     }
 
     fn acknowledged(&self, subscription: &RequestId, honoured: &Filter) -> Bytes {
@@ -246,6 +277,9 @@ impl Stateless for V2026_07_28 {
         }
         if !honoured.resource_subscriptions.is_empty() {
             filter.value("resourceSubscriptions", &honoured.resource_subscriptions);
+        }
+        if !honoured.task_ids.is_empty() {
+            filter.value("taskIds", &honoured.task_ids);
         }
         let mut params = ObjectWriter::new();
         params.raw("notifications", filter.finish());
@@ -279,12 +313,55 @@ impl Stateless for V2026_07_28 {
     }
 }
 
+impl V2026_07_28 {
+    /// `DetailedTask`.
+    fn detailed_task(&self, task: &Task, server_info: &[u8]) -> Result<Vec<u8>, RpcError> {
+        let mut out = tasks::members(task);
+        match task.status() {
+            TaskStatus::InputRequired => {
+                let declared = task.client_capabilities.clone().unwrap_or_default();
+                out.raw("inputRequests", questions(&task.input_requests, &declared)?);
+            }
+            TaskStatus::Completed => {
+                // What the call would have been answered.
+                let result = self.call_tool_result(task.result_json.clone())?;
+                out.raw("result", self.complete(&result, None, server_info));
+            }
+            TaskStatus::Failed => {
+                out.value(
+                    "error",
+                    &self.feature_error(&task.error.clone().unwrap_or_default()),
+                );
+            }
+            TaskStatus::Unspecified | TaskStatus::Working | TaskStatus::Cancelled => {}
+        }
+        Ok(out.finish())
+    }
+}
+
+/// `InputRequests`: questions by key.
+fn questions(requests: &[InputRequest], declared: &ClientCapabilities) -> Result<Vec<u8>, RpcError> {
+    let mut questions = ObjectWriter::new();
+    for request in requests {
+        let (method, params) =
+            ask::question(HAS, &request.key, request, declared).map_err(errors::missing_capability)?;
+        let mut question = ObjectWriter::new();
+        question.value("method", &method);
+        if let Some(params) = params {
+            question.raw("params", params);
+        }
+        questions.raw(&request.key, question.finish());
+    }
+    Ok(questions.finish())
+}
+
 fn filter(params: &Params<'_>) -> Result<Filter, RpcError> {
     const NAMES: &[&str] = &[
         "toolsListChanged",
         "promptsListChanged",
         "resourcesListChanged",
         "resourceSubscriptions",
+        "taskIds",
     ];
     let wanted = params.nested("notifications", "notifications.", NAMES)?;
     Ok(Filter {
@@ -292,6 +369,7 @@ fn filter(params: &Params<'_>) -> Result<Filter, RpcError> {
         prompts_list_changed: wanted.flag("promptsListChanged")?,
         resources_list_changed: wanted.flag("resourcesListChanged")?,
         resource_subscriptions: wanted.words("resourceSubscriptions", MAX_SUBSCRIPTIONS)?,
+        task_ids: wanted.words("taskIds", MAX_SUBSCRIPTIONS)?,
     })
 }
 
@@ -312,6 +390,13 @@ fn input_responses(params: &Params<'_>) -> Result<HashMap<String, Box<RawValue>>
 }
 
 fn extensions(can: &Capabilities) -> Option<Vec<u8>> {
+    let mut can = can.clone();
+    // What the edge does with a feature's tasks, whatever the feature calls it.
+    can.extensions_json.remove(TASKS);
+    if can.tasks {
+        can.extensions_json
+            .insert(TASKS.to_owned(), Bytes::from_static(b"{}"));
+    }
     let mut names: Vec<&String> = can.extensions_json.keys().collect();
     names.sort();
     let mut out = ObjectWriter::new();

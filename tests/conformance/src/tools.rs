@@ -8,11 +8,22 @@ mod input_required;
 mod json_schema;
 mod reporting;
 mod sampling;
+mod tasks;
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::call::{Answer, Call, Failure};
+
+/// Whether a call can be a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tasks {
+    Never,
+    Optional,
+    Required,
+    /// Required, once what it asks first is answered.
+    RequiredWithAnswers,
+}
 
 type Run = fn(Call) -> BoxFuture<'static, Answer>;
 
@@ -23,6 +34,7 @@ pub struct Tool {
     pub input_schema: Value,
     /// Running it again with the same arguments changes nothing.
     pub read_only: bool,
+    pub tasks: Tasks,
     run: Run,
 }
 
@@ -33,6 +45,7 @@ impl Tools {
     pub fn new() -> Self {
         let mut tools = plain_tools();
         tools.extend(asking_tools());
+        tools.extend(task_tools());
         Self(tools)
     }
 
@@ -61,6 +74,7 @@ macro_rules! tool {
             description: $description,
             input_schema: $schema,
             read_only: true,
+            tasks: Tasks::Never,
             run: |call| Box::pin($run(call)),
         }
     };
@@ -104,6 +118,18 @@ fn asking_tools() -> Vec<Tool> {
         tool!("test_input_required_result_multi_round", "Asks twice, one question after the other.", no_arguments(), input_required::multi_round),
         tool!("test_input_required_result_tampered_state", "Asks, and trusts only unchanged state.", no_arguments(), input_required::tampered_state),
         tool!("test_input_required_result_capabilities", "Asks only what the client declared.", no_arguments(), input_required::capabilities),
+    ]
+}
+
+#[rustfmt::skip]
+fn task_tools() -> Vec<Tool> {
+    vec![
+        Tool { tasks: Tasks::Optional, ..tool!("slow_compute", "Takes as long as it is told to.", tasks::slow_compute_schema(), tasks::slow_compute) },
+        Tool { tasks: Tasks::Required, ..tool!("failing_job", "Ends with a tool error.", no_arguments(), tasks::failing_job) },
+        Tool { tasks: Tasks::Optional, ..tool!("protocol_error_job", "Ends with a JSON-RPC error.", no_arguments(), tasks::protocol_error_job) },
+        Tool { tasks: Tasks::Optional, ..tool!("confirm_delete", "Asks before it pretends to delete a file.", strings(&[("filename", "What to delete")]), tasks::confirm_delete) },
+        Tool { tasks: Tasks::Optional, ..tool!("multi_input", "Asks two questions at once.", no_arguments(), tasks::multi_input) },
+        Tool { tasks: Tasks::RequiredWithAnswers, ..tool!("test_tool_with_task", "Asks for a name, then works on.", no_arguments(), tasks::with_task) },
     ]
 }
 

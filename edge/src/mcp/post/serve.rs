@@ -114,7 +114,10 @@ async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Fail
         | ClientRequest::Unsubscribe { .. }
         | ClientRequest::SetLogLevel { .. }
         | ClientRequest::Discover
-        | ClientRequest::Listen(_)) => return requests::answer(mcp, asker, request).await,
+        | ClientRequest::Listen(_)
+        | ClientRequest::GetTask { .. }
+        | ClientRequest::UpdateTask { .. }
+        | ClientRequest::CancelTask { .. }) => return requests::answer(mcp, asker, request).await,
     };
     Run {
         mcp,

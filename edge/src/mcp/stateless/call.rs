@@ -12,7 +12,11 @@ use serde_json::value::RawValue;
 use serving::{CancellationToken, retry::backoff};
 use tonic::{Code, Status, Streaming};
 
-use super::{Job, bad_state, failed, request_state::Remembered};
+use super::{
+    Job, bad_state, failed,
+    request_state::Remembered,
+    tasks::{self, AsTask},
+};
 use crate::{
     Principal, State,
     error::Fault,
@@ -53,7 +57,7 @@ enum Step {
 }
 
 /// Runs one round and answers with JSON, or with a stream if something precedes the result.
-pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusal> {
+pub(super) async fn run(job: Job<'_>, call: Call, as_task: AsTask) -> Result<Response, HttpRefusal> {
     let described = job.state.mcp.described(job.revision).await?;
     let mut context = job.context();
     let mut rounds = 0;
@@ -82,6 +86,14 @@ pub(super) async fn run(job: Job<'_>, call: Call) -> Result<Response, HttpRefusa
                 return Ok(job.answer(&job.revision.signed(&result, &described.info)));
             }
         }
+    }
+    let is_task = match as_task {
+        AsTask::Never => false,
+        AsTask::WithAnswers => job.envelope.request_state.is_some(),
+        AsTask::Always => true,
+    };
+    if is_task && tasks::are_served(&described) {
+        return tasks::create(job, call, context).await;
     }
     let offered = if job.envelope.request_state.is_none() {
         job.envelope.input_responses

@@ -1,6 +1,9 @@
 //! `subscriptions/listen`: changes, as they happen, of the kinds that the client asked for ("Subscriptions").
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -12,10 +15,10 @@ use futures::stream::{self, StreamExt};
 use serving::CancellationToken;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{Described, Job, user_key};
+use super::{Described, Job, tasks, user_key};
 use crate::{
     jsonrpc::{self, RequestId},
-    mcp::{calls::Call, event_body, link::News, refusal::HttpRefusal},
+    mcp::{Mcp, calls::Call, event_body, link::News, refusal::HttpRefusal, tasks::TaskNews},
     revisions::{Filter, Stateless},
     sse::Frame,
 };
@@ -31,6 +34,11 @@ struct Listening {
     /// Changes that concern one user only say so by this key.
     user_key: String,
     news: Receiver<News>,
+    task_news: Receiver<TaskNews>,
+    /// The last state that was told, by task.
+    told: HashMap<String, u64>,
+    mcp: Mcp,
+    user_id: Arc<str>,
     described: Arc<Described>,
     shutdown: CancellationToken,
     pending: VecDeque<Bytes>,
@@ -40,6 +48,10 @@ struct Listening {
 pub(super) async fn open(job: Job<'_>, wanted: Filter) -> Result<Response, HttpRefusal> {
     // Listening before anything is said: nothing falls in between.
     let news = job.state.mcp.link.news();
+    let task_news = job.state.mcp.tasks.news();
+    if !wanted.task_ids.is_empty() {
+        tasks::require(&job.envelope.capabilities)?;
+    }
     let described = job.state.mcp.described(job.revision).await?;
     let filter = honoured(
         &job,
@@ -55,11 +67,18 @@ pub(super) async fn open(job: Job<'_>, wanted: Filter) -> Result<Response, HttpR
         filter,
         user_key: user_key(job.principal),
         news,
+        task_news,
+        told: HashMap::new(),
+        mcp: job.state.mcp.clone(),
+        user_id: job.principal.user_id.clone(),
         described,
         shutdown: job.state.shutdown.clone(),
         pending: VecDeque::from([acknowledged]),
         ended: false,
     };
+    let mut listening = listening;
+    // What happened before the client listened it would never hear of.
+    listening.tell_all().await;
     let frames = stream::unfold(listening, |mut listening| async move {
         let message = listening.next().await?;
         Some((Frame::message(None, &message).encode(), listening))
@@ -84,7 +103,17 @@ async fn honoured(job: &Job<'_>, wanted: Filter, can: Capabilities) -> Filter {
         .filter_map(|uri| async move { uri })
         .collect()
         .await;
+    let task_ids = stream::iter(wanted.task_ids)
+        .map(|task_id| async move {
+            let owned = tasks::get(&job.state.mcp, &task_id, &job.principal.user_id).await;
+            owned.is_ok().then_some(task_id)
+        })
+        .buffered(CONCURRENCY)
+        .filter_map(|task_id| async move { task_id })
+        .collect()
+        .await;
     Filter {
+        task_ids,
         tools_list_changed: wanted.tools_list_changed && can.tools_list_changed,
         prompts_list_changed: wanted.prompts_list_changed && can.prompts_list_changed,
         resources_list_changed: wanted.resources_list_changed && can.resources_list_changed,
@@ -118,6 +147,14 @@ impl Listening {
             }
             let news = tokio::select! {
                 news = self.news.recv() => news,
+                news = self.task_news.recv() => {
+                    match news {
+                        Ok(TaskNews::Changed(task_id)) => self.tell(&task_id).await,
+                        Ok(TaskNews::Gap) | Err(RecvError::Lagged(_)) => self.tell_all().await,
+                        Err(RecvError::Closed) => self.ended = true,
+                    }
+                    continue;
+                }
                 () = self.shutdown.cancelled() => {
                     self.ended = true;
                     let result = self.revision.subscription_ended(&self.id, &self.described.info);
@@ -163,6 +200,29 @@ impl Listening {
             // Nobody can ask for logs here.
             Some(change::Change::ListChanged(_) | change::Change::Log(_) | change::Change::Stderr(_))
             | None => {}
+        }
+    }
+
+    async fn tell_all(&mut self) {
+        for task_id in self.filter.task_ids.clone() {
+            self.tell(&task_id).await;
+        }
+    }
+
+    /// Says what the task is now, if the client was not told.
+    async fn tell(&mut self, task_id: &str) {
+        if !self.filter.task_ids.iter().any(|wanted| wanted == task_id) {
+            return;
+        }
+        // One that cannot be read now is told of with its next change, and the client may ask at any time.
+        let Ok(task) = tasks::get(&self.mcp, task_id, &self.user_id).await else {
+            return;
+        };
+        if self.told.insert(task_id.to_owned(), task.change) == Some(task.change) {
+            return;
+        }
+        if let Ok(notification) = self.revision.task_changed(&task, &self.described.info) {
+            self.push(&notification);
         }
     }
 

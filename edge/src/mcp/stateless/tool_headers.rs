@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use everything_proto::{
     events::v1::{change, list_changed::List},
-    feature::v1::{CallContext, ListToolsRequest},
+    feature::v1::{CallContext, ListToolsRequest, tool::TaskSupport},
 };
 use moka::future::Cache;
 use serving::{CancellationToken, retry::idempotent};
@@ -20,9 +20,17 @@ const AGE: Duration = Duration::from_secs(30);
 /// Pages of tools that are read; a service that has more goes round in circles.
 const MAX_PAGES: usize = 100;
 
-type ByTool = HashMap<String, Arc<[MirroredParam]>>;
+type ByTool = HashMap<String, Arc<ToolFacts>>;
 
-/// Which arguments of which tool are repeated in headers, by user, as users may see different tools.
+/// What the edge must know of a tool to call it.
+#[derive(Debug, Default)]
+pub struct ToolFacts {
+    pub mirrored: Vec<MirroredParam>,
+    pub task_support: TaskSupport,
+    pub asks_before_task: bool,
+}
+
+/// Which arguments of which tool are repeated in headers, and which can be tasks, by user, as users may see different tools.
 #[derive(Clone)]
 pub struct ToolHeaders(Cache<Arc<str>, Arc<ByTool>>);
 
@@ -53,13 +61,8 @@ impl ToolHeaders {
         Self(cache)
     }
 
-    /// The mirrored arguments of a tool; none for a tool that does not exist.
-    pub async fn of(
-        &self,
-        mcp: &Mcp,
-        context: CallContext,
-        tool: &str,
-    ) -> Result<Arc<[MirroredParam]>, Fault> {
+    /// What is known of a tool; nothing of one that does not exist.
+    pub async fn of(&self, mcp: &Mcp, context: CallContext, tool: &str) -> Result<Arc<ToolFacts>, Fault> {
         let user: Arc<str> = context
             .principal
             .as_ref()
@@ -74,7 +77,7 @@ impl ToolHeaders {
     }
 }
 
-/// Reads all tools, and keeps those that have mirrored arguments.
+/// Reads all tools, and keeps what is not usual.
 async fn load(mcp: &Mcp, context: CallContext) -> Result<Arc<ByTool>, Fault> {
     let mut by_tool = ByTool::new();
     let mut cursor = None;
@@ -92,9 +95,17 @@ async fn load(mcp: &Mcp, context: CallContext) -> Result<Arc<ByTool>, Fault> {
         .map_err(|status| Fault::from_status(&status))?
         .into_inner();
         for tool in page.tools {
-            let params = mirrored_params(&tool.input_schema_json);
-            if !params.is_empty() {
-                by_tool.insert(tool.name, params.into());
+            let facts = ToolFacts {
+                mirrored: mirrored_params(&tool.input_schema_json),
+                task_support: tool.task_support(),
+                asks_before_task: tool.asks_before_task,
+            };
+            let is_plain = matches!(
+                facts.task_support,
+                TaskSupport::Unspecified | TaskSupport::Forbidden
+            );
+            if !facts.mirrored.is_empty() || !is_plain {
+                by_tool.insert(tool.name, Arc::new(facts));
             }
         }
         cursor = page.next_cursor;

@@ -3,11 +3,16 @@
 use everything_proto::feature::v1::{
     CacheHint, Capabilities, DescribeResponse, Error, ListPromptsResponse, ListResourceTemplatesResponse,
     ListResourcesResponse, ListToolsResponse, Prompt, PromptArgument, Resource, ResourceTemplate, Tool,
-    ToolAnnotations, cache_hint::Scope,
+    ToolAnnotations, cache_hint::Scope, tool::TaskSupport,
 };
 
 use super::translate;
-use crate::{call::Failure, prompts::PROMPTS, resources, tools::Tools};
+use crate::{
+    call::Failure,
+    prompts::PROMPTS,
+    resources,
+    tools::{Tasks, Tools},
+};
 
 /// Fixtures never change and are the same for everybody.
 pub const CACHE: CacheHint = CacheHint {
@@ -32,6 +37,7 @@ pub fn describe() -> DescribeResponse {
             prompts_list_changed: true,
             logging: true,
             completions: true,
+            tasks: true,
             ..Capabilities::default()
         }),
         ..DescribeResponse::default()
@@ -55,6 +61,13 @@ pub fn tools(tools: &Tools, cursor: Option<String>) -> ListToolsResponse {
                 read_only: Some(tool.read_only),
                 ..ToolAnnotations::default()
             }),
+            task_support: match tool.tasks {
+                Tasks::Never => TaskSupport::Forbidden,
+                Tasks::Optional => TaskSupport::Optional,
+                Tasks::Required | Tasks::RequiredWithAnswers => TaskSupport::Required,
+            }
+            .into(),
+            asks_before_task: tool.tasks == Tasks::RequiredWithAnswers,
             ..Tool::default()
         })
         .collect();

@@ -47,6 +47,12 @@ async fn every_tool_is_listed_with_a_description_and_an_object_schema() {
             "test_input_required_result_multi_round",
             "test_input_required_result_tampered_state",
             "test_input_required_result_capabilities",
+            "slow_compute",
+            "failing_job",
+            "protocol_error_job",
+            "confirm_delete",
+            "multi_input",
+            "test_tool_with_task",
         ]
     );
     for tool in &listed.tools {

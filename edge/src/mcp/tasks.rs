@@ -1,0 +1,107 @@
+//! Tasks that this edge runs: it holds their leases, and gives way when it loses one.
+//!
+//! The session service keeps tasks and says who may run them. An edge runs what it created or continued, and claims what
+//! nobody runs: it hears of such tasks at once, and asks every second in case it did not.
+
+mod keeper;
+mod runner;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use everything_proto::session::v1::{TaskRun, task_service_client::TaskServiceClient};
+use serving::{CancellationToken, GrpcChannel};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::Instant,
+};
+
+use super::Mcp;
+
+/// Tasks that one edge runs at once. More wait, for this edge or another one.
+const MAX_RUNS: usize = 256;
+/// Changes that may wait for one listener.
+const NEWS_QUEUE: usize = 1_024;
+
+/// What concerns clients that listen to tasks.
+#[derive(Clone, Debug)]
+pub enum TaskNews {
+    Changed(Arc<str>),
+    /// Changes may have been missed.
+    Gap,
+}
+
+/// A handle on the tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct Tasks {
+    pub client: TaskServiceClient<GrpcChannel>,
+    runner_id: Arc<str>,
+    running: Arc<Mutex<HashMap<String, Running>>>,
+    news: broadcast::Sender<TaskNews>,
+    /// There may be something to claim.
+    wake: Arc<Notify>,
+    shutdown: CancellationToken,
+}
+
+/// A round under way here.
+struct Running {
+    run: u64,
+    /// What to show the owner from the next renewal on.
+    message: String,
+    lease: Duration,
+    lease_until: Instant,
+    lost: CancellationToken,
+}
+
+impl Tasks {
+    pub fn new(client: TaskServiceClient<GrpcChannel>, runner_id: &str, shutdown: CancellationToken) -> Self {
+        Self {
+            client,
+            runner_id: runner_id.into(),
+            running: Arc::default(),
+            news: broadcast::Sender::new(NEWS_QUEUE),
+            wake: Arc::default(),
+            shutdown,
+        }
+    }
+
+    /// Starts what runs beside requests, until the shutdown.
+    pub fn start(mcp: &Mcp) {
+        tokio::spawn(keeper::watch(mcp.clone()));
+        tokio::spawn(keeper::keep(mcp.clone()));
+    }
+
+    /// Changes from now on.
+    pub fn news(&self) -> broadcast::Receiver<TaskNews> {
+        self.news.subscribe()
+    }
+
+    /// Who to say runs a new task; nobody when there is no room here.
+    pub fn runner(&self) -> String {
+        if self.room() > 0 {
+            self.runner_id.as_ref().to_owned()
+        } else {
+            String::new()
+        }
+    }
+
+    /// Runs a round, until it ends, or is not this edge's any more.
+    pub fn begin(mcp: &Mcp, run: TaskRun) {
+        tokio::spawn(runner::run(mcp.clone(), run));
+    }
+
+    fn room(&self) -> usize {
+        if self.shutdown.is_cancelled() {
+            return 0;
+        }
+        MAX_RUNS.saturating_sub(self.running().len())
+    }
+
+    /// A panic elsewhere leaves the table whole.
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,156 @@
+//! Keeps leases, claims what nobody runs, and hears of changes.
+
+use std::time::Duration;
+
+use everything_proto::session::v1::{
+    ClaimTasksRequest, RenewTasksRequest, TaskStatus, WatchTasksRequest, renew_tasks_request,
+    watch_tasks_response::Event,
+};
+use serving::lasting;
+use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
+
+use super::{TaskNews, Tasks};
+use crate::mcp::Mcp;
+
+/// Between two renewals, and two looks for tasks that nobody runs. Leases last a multiple of it.
+const TICK: Duration = Duration::from_secs(1);
+/// Of one answer of the service: a lease must not end while the one before is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Tasks claimed at once, so that other edges get some, too.
+const MAX_CLAIMS: usize = 16;
+
+pub(super) async fn keep(mcp: Mcp) {
+    let tasks = &mcp.tasks;
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => tasks.renew().await,
+            () = tasks.wake.notified() => {}
+            // Those that run give their tasks up themselves.
+            () = tasks.shutdown.cancelled() => return,
+        }
+        claim(&mcp).await;
+    }
+}
+
+pub(super) async fn watch(mcp: Mcp) {
+    let tasks = &mcp.tasks;
+    loop {
+        tokio::select! {
+            () = tasks.hear() => {}
+            () = tasks.shutdown.cancelled() => return,
+        }
+        tokio::select! {
+            () = sleep(TICK) => {}
+            () = tasks.shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn claim(mcp: &Mcp) {
+    let tasks = &mcp.tasks;
+    let most = tasks.room().min(MAX_CLAIMS);
+    if most == 0 {
+        return;
+    }
+    let request = ClaimTasksRequest {
+        runner_id: tasks.runner_id.as_ref().to_owned(),
+        most: u32::try_from(most).unwrap_or(u32::MAX),
+    };
+    let mut client = tasks.client.clone();
+    match timeout(PATIENCE, client.claim_tasks(request)).await {
+        Ok(Ok(claimed)) => {
+            for run in claimed.into_inner().runs {
+                tracing::info!(task.run = run.run, "taking over a task that nobody runs");
+                Tasks::begin(mcp, run);
+            }
+        }
+        Ok(Err(status)) => tracing::debug!(code = ?status.code(), "tasks could not be claimed"),
+        // What was claimed all the same is offered again when its lease ends.
+        Err(_) => tracing::debug!("tasks could not be claimed in time"),
+    }
+}
+
+impl Tasks {
+    async fn renew(&self) {
+        let runs: Vec<_> = self
+            .running()
+            .iter()
+            .map(|(task_id, running)| renew_tasks_request::Run {
+                task_id: task_id.clone(),
+                run: running.run,
+                status_message: running.message.clone(),
+            })
+            .collect();
+        if runs.is_empty() {
+            return;
+        }
+        let asked_at = Instant::now();
+        let request = RenewTasksRequest { runs: runs.clone() };
+        let mut client = self.client.clone();
+        let renewed = timeout(PATIENCE, client.renew_tasks(request)).await;
+        let mut running = self.running();
+        match renewed {
+            Ok(Ok(renewed)) => {
+                let lost = renewed.into_inner().lost;
+                for run in runs {
+                    let Some(entry) = running.get_mut(&run.task_id).filter(|entry| entry.run == run.run)
+                    else {
+                        continue;
+                    };
+                    if lost.contains(&run.task_id) {
+                        entry.lost.cancel();
+                    } else {
+                        entry.lease_until = asked_at + entry.lease;
+                    }
+                }
+            }
+            Ok(Err(_)) | Err(_) => tracing::warn!(tasks = runs.len(), "the leases of tasks were not renewed"),
+        }
+        // Somebody else may run it from then on.
+        let now = Instant::now();
+        for entry in running.values().filter(|entry| entry.lease_until <= now) {
+            entry.lost.cancel();
+        }
+    }
+
+    /// Until the stream breaks.
+    async fn hear(&self) {
+        let mut client = self.client.clone();
+        let events = client
+            .watch_tasks(lasting(WatchTasksRequest {}, PATIENCE * 5))
+            .await;
+        let mut events = match events {
+            Ok(events) => events.into_inner(),
+            Err(status) => {
+                tracing::debug!(code = ?status.code(), "changes of tasks are not heard");
+                return;
+            }
+        };
+        while let Ok(Some(message)) = events.message().await {
+            let news = match message.event {
+                Some(Event::Changed(changed)) => {
+                    if matches!(
+                        changed.status(),
+                        TaskStatus::Cancelled | TaskStatus::Completed | TaskStatus::Failed
+                    ) && let Some(running) = self.running().get(&changed.task_id)
+                    {
+                        running.lost.cancel();
+                    }
+                    if changed.wants_runner {
+                        self.wake.notify_one();
+                    }
+                    TaskNews::Changed(changed.task_id.into())
+                }
+                Some(Event::Gap(_)) => {
+                    self.wake.notify_one();
+                    TaskNews::Gap
+                }
+                None => continue,
+            };
+            // Nobody listening is no fault.
+            _ = self.news.send(news);
+        }
+    }
+}

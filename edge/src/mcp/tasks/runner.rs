@@ -1,0 +1,213 @@
+//! One round of a task: a call of the feature, and what came of it, reported.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use everything_proto::{
+    feature::v1::{CallContext, Error as FeatureError, Progress, call_event::Event},
+    session::v1::{ReleasedTask, ReportTaskRequest, TaskRun, report_task_request::Outcome},
+};
+use serde_json::value::RawValue;
+use serving::{CancellationToken, retry::backoff};
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::Running;
+use crate::{
+    jsonrpc::RpcError,
+    mcp::{
+        Mcp,
+        calls::{Call, silent},
+        requests::Failure,
+    },
+    revisions::{self, Stateless},
+};
+
+/// Tries of a round while the feature service is away: a quarter of a minute in all.
+const ATTEMPTS: u32 = 10;
+
+/// A round as it is run.
+struct Round<'a> {
+    mcp: &'a Mcp,
+    task_id: &'a str,
+    run: u64,
+    revision: &'static dyn Stateless,
+    call: Call,
+    context: CallContext,
+}
+
+pub(super) async fn run(mcp: Mcp, run: TaskRun) {
+    let TaskRun {
+        task_id,
+        run,
+        call,
+        protocol_version,
+        lease_ms,
+    } = run;
+    let lost = CancellationToken::new();
+    let lease = Duration::from_millis(lease_ms);
+    let running = Running {
+        run,
+        message: String::new(),
+        lease,
+        lease_until: Instant::now() + lease,
+        lost: lost.clone(),
+    };
+    if let Some(older) = mcp.tasks.running().insert(task_id.clone(), running) {
+        older.lost.cancel();
+    }
+    let shutdown = mcp.tasks.shutdown.clone();
+    let work = async {
+        let call = call.unwrap_or_default();
+        // A revision that only another version of the edge knows is left to that one.
+        let revision = revisions::stateless_by_version(&protocol_version)?;
+        let round = Round {
+            mcp: &mcp,
+            task_id: &task_id,
+            run,
+            revision,
+            call: Call::Tool {
+                name: call.name,
+                arguments: arguments(&call.arguments_json),
+            },
+            context: call.context.unwrap_or_default(),
+        };
+        Some(round.to_end().await)
+    };
+    let outcome = tokio::select! {
+        biased;
+        () = lost.cancelled() => None,
+        () = shutdown.cancelled() => Some(Outcome::Released(ReleasedTask {})),
+        outcome = work => outcome,
+    };
+    if let Some(outcome) = outcome {
+        let request = ReportTaskRequest {
+            task_id: task_id.clone(),
+            run,
+            outcome: Some(outcome),
+        };
+        tokio::select! {
+            () = report(&mcp, request) => {}
+            () = lost.cancelled() => {}
+        }
+    }
+    let mut table = mcp.tasks.running();
+    if table.get(&task_id).is_some_and(|running| running.run == run) {
+        table.remove(&task_id);
+    }
+}
+
+/// Until it is taken, or found to be too late; the lease bounds it.
+async fn report(mcp: &Mcp, request: ReportTaskRequest) {
+    let mut attempt = 1;
+    loop {
+        let mut client = mcp.tasks.client.clone();
+        match client.report_task(request.clone()).await {
+            Ok(reported) => {
+                if !reported.into_inner().accepted {
+                    tracing::debug!("the round of a task came too late");
+                }
+                return;
+            }
+            Err(status) if is_passing(&status) => {
+                tokio::time::sleep(backoff(attempt)).await;
+                attempt += 1;
+            }
+            Err(status) => {
+                tracing::error!(code = ?status.code(), "the round of a task could not be reported");
+                return;
+            }
+        }
+    }
+}
+
+impl Round<'_> {
+    async fn to_end(&self) -> Outcome {
+        let mut attempt = 1;
+        loop {
+            match self.attempt().await {
+                Ok(outcome) => return outcome,
+                Err(status) if is_passing(&status) && attempt < ATTEMPTS => {
+                    tokio::time::sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                Err(status) => return failed(Failure::of_feature(&status)),
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<Outcome, Status> {
+        let mut events = self.call.start(self.mcp, self.context.clone()).await?;
+        let idle = self.mcp.settings.call_idle_timeout;
+        loop {
+            let Ok(event) = tokio::time::timeout(idle, events.message()).await else {
+                return Ok(failed(silent(idle)));
+            };
+            match event?.and_then(|event| event.event) {
+                Some(Event::Progress(progress)) => self.show(&progress),
+                // Tasks have no log messages.
+                Some(Event::Log(_)) => {}
+                Some(Event::InputRequired(required)) => {
+                    let declared = self.context.client_capabilities.clone().unwrap_or_default();
+                    let asked = self.revision.can_ask(&required.requests, &declared);
+                    return Ok(match asked {
+                        Ok(()) => Outcome::InputRequired(required),
+                        Err(error) => failed(Failure::Rpc(error)),
+                    });
+                }
+                Some(Event::Result(result)) => {
+                    let kept = result.result_json.clone();
+                    // Found out now, not whenever the owner asks.
+                    return Ok(match self.revision.call_tool_result(result.result_json) {
+                        Ok(_) => Outcome::ResultJson(kept),
+                        Err(error) => failed(Failure::Rpc(error)),
+                    });
+                }
+                Some(Event::Error(error)) => return Ok(Outcome::Error(error)),
+                None => return Err(Status::internal("a call ended without a terminal event")),
+            }
+        }
+    }
+
+    /// Progress becomes the status message, with the next renewal.
+    fn show(&self, progress: &Progress) {
+        let message = match (progress.message.is_empty(), progress.total) {
+            (false, _) => progress.message.clone(),
+            (true, Some(total)) => format!("{} of {total}", progress.progress),
+            (true, None) => progress.progress.to_string(),
+        };
+        let mut table = self.mcp.tasks.running();
+        if let Some(running) = table
+            .get_mut(self.task_id)
+            .filter(|running| running.run == self.run)
+        {
+            running.message = message;
+        }
+    }
+}
+
+/// The task fails with what the call would have been answered.
+fn failed(failure: Failure) -> Outcome {
+    let RpcError { code, message, data } = match failure {
+        Failure::Rpc(error) => error,
+        Failure::Fault(fault) => fault.rpc_error(),
+        Failure::SessionEnded => RpcError::internal("the call ended"),
+    };
+    Outcome::Error(FeatureError {
+        code,
+        message,
+        data_json: data.map_or_else(Bytes::new, |data| data.get().to_owned().into()),
+    })
+}
+
+/// A replica that went away, perhaps with the call; another one may serve.
+fn is_passing(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::DeadlineExceeded | Code::Aborted
+    )
+}
+
+fn arguments(json: &[u8]) -> Option<Box<RawValue>> {
+    serde_json::from_slice(json).ok()
+}
