@@ -116,7 +116,11 @@ mod tests {
             ("", "https: http://localhost:9999"),
             ("http://a;script-src*/", "https:"),
         ] {
-            assert_eq!(form_sources(&prompt, redirect_uri, &base), sources, "{redirect_uri}");
+            assert_eq!(
+                form_sources(&prompt, redirect_uri, &base),
+                sources,
+                "{redirect_uri}"
+            );
         }
         let development = "http://localhost:3232".parse().unwrap();
         assert_eq!(

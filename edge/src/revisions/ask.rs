@@ -19,14 +19,14 @@ pub(super) fn request(
     request: &InputRequest,
     declared: &ClientCapabilities,
 ) -> Result<Bytes, RpcError> {
-    let (method, params) = question(has, id, request, declared)?;
+    let (method, params) = question(has, Some(id), request, declared)?;
     Ok(jsonrpc::request(id, method, params.as_deref()))
 }
 
-/// Method and params of a question.
+/// Method and params of a question. `id`: its own, for revisions in which an elicitation by URL has one.
 pub(super) fn question(
     has: &Has,
-    id: &str,
+    id: Option<&str>,
     request: &InputRequest,
     declared: &ClientCapabilities,
 ) -> Result<(&'static str, Option<Vec<u8>>), RpcError> {

@@ -38,12 +38,15 @@ pub(super) fn form_params(has: &Has, params: &[u8]) -> Result<Vec<u8>, RpcError>
 
 /// The params of a visit to a URL. `elicitationId` is required up to 2025-11-25 and gone after; where the feature gives
 /// none, the request's own id is as unique.
-pub(super) fn url_params(id: &str, params: &[u8]) -> Result<Vec<u8>, RpcError> {
+/// `id`: the question's own, for revisions in which an elicitation has one.
+pub(super) fn url_params(id: Option<&str>, params: &[u8]) -> Result<Vec<u8>, RpcError> {
     let params = open(params)?;
     let mut out = ObjectWriter::new();
     out.value("mode", &"url").copy(&params, &["message", "url"]);
-    let given = params.string("elicitationId");
-    out.value("elicitationId", &given.as_deref().unwrap_or(id));
+    if let Some(id) = id {
+        let given = params.string("elicitationId");
+        out.value("elicitationId", &given.as_deref().unwrap_or(id));
+    }
     Ok(out.finish())
 }
 

@@ -129,7 +129,9 @@ fn tool(has: &Has, tool: &Tool) -> Vec<u8> {
         "inputSchema",
         input.unwrap_or_else(|| br#"{"type":"object"}"#.to_vec()),
     );
-    if has.structured_output
+    if has.structured_values {
+        out.raw_if("outputSchema", open_object(&tool.output_schema_json));
+    } else if has.structured_output
         && let Some(output) = open_object(&tool.output_schema_json).and_then(object_schema)
     {
         out.raw("outputSchema", output);

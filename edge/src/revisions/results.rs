@@ -18,7 +18,8 @@ pub(super) fn call_tool(has: &Has, result: Bytes) -> Result<Bytes, RpcError> {
             .ok_or_else(malformed)?;
         // Other than an object it exists in the newest shape only.
         let structured = object.get("structuredContent");
-        let keeps_structured = has.structured_output && structured.is_none_or(is_object);
+        let keeps_structured =
+            has.structured_output && (has.structured_values || structured.is_none_or(is_object));
         if passes_unread(has) && keeps_structured {
             None
         } else {

@@ -34,6 +34,8 @@ pub(super) struct Has {
     pub(super) tool_annotations: bool,
     /// `outputSchema` and `structuredContent`.
     pub(super) structured_output: bool,
+    /// `outputSchema` and `structuredContent` that are not of objects.
+    pub(super) structured_values: bool,
     /// The server capability `completions`.
     pub(super) completions: bool,
     /// `context` of `completion/complete`.

@@ -12,6 +12,7 @@ pub(super) static REVISION: SessionRevision = SessionRevision {
         item_meta: false,
         tool_annotations: false,
         structured_output: false,
+        structured_values: false,
         completions: false,
         completion_context: false,
         progress_message: false,

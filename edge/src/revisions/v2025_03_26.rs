@@ -12,6 +12,7 @@ pub(super) static REVISION: SessionRevision = SessionRevision {
         item_meta: false,
         tool_annotations: true,
         structured_output: false,
+        structured_values: false,
         completions: true,
         completion_context: false,
         progress_message: true,

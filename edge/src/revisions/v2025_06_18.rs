@@ -13,6 +13,7 @@ pub(super) static REVISION: SessionRevision = SessionRevision {
         item_meta: true,
         tool_annotations: true,
         structured_output: true,
+        structured_values: false,
         completions: true,
         completion_context: true,
         progress_message: true,

@@ -7,24 +7,28 @@ pub(super) static REVISION: SessionRevision = SessionRevision {
     batches: false,
     version_header: true,
     priming: true,
-    has: Has {
-        titles: true,
-        icons: true,
-        item_meta: true,
-        tool_annotations: true,
-        structured_output: true,
-        completions: true,
-        completion_context: true,
-        progress_message: true,
-        annotations: &["audience", "priority", "lastModified"],
-        content: &[
-            Content::Text,
-            Content::Image,
-            Content::Audio,
-            Content::Resource,
-            Content::ResourceLink,
-        ],
-        elicitation: Elicitation::FormsAndUrls,
-        sampling_tools: true,
-    },
+    has: HAS,
+};
+
+/// What the schema has.
+pub(super) const HAS: Has = Has {
+    titles: true,
+    icons: true,
+    item_meta: true,
+    tool_annotations: true,
+    structured_output: true,
+    structured_values: false,
+    completions: true,
+    completion_context: true,
+    progress_message: true,
+    annotations: &["audience", "priority", "lastModified"],
+    content: &[
+        Content::Text,
+        Content::Image,
+        Content::Audio,
+        Content::Resource,
+        Content::ResourceLink,
+    ],
+    elicitation: Elicitation::FormsAndUrls,
+    sampling_tools: true,
 };

@@ -46,8 +46,11 @@ pub(super) static REVISION: V2026_07_28 = V2026_07_28;
 
 pub(super) struct V2026_07_28;
 
-/// Results are worded as in the newest revision with sessions.
-static HAS: &Has = &v2025_11_25::REVISION.has;
+/// Results are worded as in the newest revision with sessions, but that structured content may be any JSON.
+static HAS: &Has = &Has {
+    structured_values: true,
+    ..v2025_11_25::HAS
+};
 
 impl Revision for V2026_07_28 {
     fn version(&self) -> &'static str {
@@ -344,7 +347,7 @@ fn questions(requests: &[InputRequest], declared: &ClientCapabilities) -> Result
     let mut questions = ObjectWriter::new();
     for request in requests {
         let (method, params) =
-            ask::question(HAS, &request.key, request, declared).map_err(errors::missing_capability)?;
+            ask::question(HAS, None, request, declared).map_err(errors::missing_capability)?;
         let mut question = ObjectWriter::new();
         question.value("method", &method);
         if let Some(params) = params {

@@ -1,7 +1,10 @@
 //! Every result, of every revision, held against that revision's schema.
 
 use bytes::Bytes;
-use everything_edge::jsonrpc::{self, RequestId};
+use everything_edge::{
+    jsonrpc::{self, RequestId},
+    revisions::Revision,
+};
 use everything_proto::feature::v1::{DescribeResponse, ListToolsResponse};
 use serde_json::{Value, json};
 
@@ -19,7 +22,7 @@ pub fn value(json: &Bytes) -> Value {
 
 /// Checks a result by itself and in its message.
 #[track_caller]
-fn check_result(schema: &Schema, definition: &str, result: &Bytes) {
+pub fn check_result<R: Revision + ?Sized>(schema: &Schema<R>, definition: &str, result: &Bytes) {
     schema.check(definition, &value(result));
     schema.check_valid(
         "JSONRPCMessage",

@@ -116,6 +116,7 @@ pub fn describe(seed: &mut Seed) -> DescribeResponse {
             logging: seed.flip(),
             completions: seed.flip(),
             extensions_json: [("io.modelcontextprotocol/ui".to_owned(), Bytes::from_static(b"{}"))].into(),
+            ..Capabilities::default()
         }),
     }
 }
@@ -167,6 +168,7 @@ pub fn tools(seed: &mut Seed) -> ListToolsResponse {
                 }),
                 task_support: seed.below(4) as i32,
                 meta_json: seed.optional_bytes(meta()),
+                ..Tool::default()
             }
         }),
         next_cursor: seed.flip().then(|| seed.text()),

@@ -12,5 +12,6 @@ mod refused;
 mod requests;
 mod schema;
 mod sse;
+mod stateless;
 mod worked;
 mod written;

@@ -2,18 +2,18 @@
 
 use std::{cell::RefCell, collections::HashMap, fmt::Write as _, path::Path, rc::Rc};
 
-use everything_edge::revisions::{self, WithSessions};
+use everything_edge::revisions::{self, Revision, Stateless, WithSessions};
 use serde_json::{Value, json};
 
-pub struct Schema {
-    pub revision: &'static dyn WithSessions,
+pub struct Schema<R: ?Sized + 'static = dyn WithSessions> {
+    pub revision: &'static R,
     document: Value,
     /// `definitions` (draft 7) or `$defs` (2020-12).
     definitions: &'static str,
     validators: RefCell<HashMap<String, Rc<jsonschema::Validator>>>,
 }
 
-/// Each served revision with its schema, oldest first.
+/// Each revision that has sessions with its schema, oldest first.
 pub fn all() -> Vec<Schema> {
     revisions::all()
         .iter()
@@ -25,8 +25,13 @@ pub fn of(version: &str) -> Schema {
     Schema::of(revisions::by_version(version).unwrap())
 }
 
-impl Schema {
-    fn of(revision: &'static dyn WithSessions) -> Self {
+/// The revision without sessions.
+pub fn stateless() -> Schema<dyn Stateless> {
+    Schema::of(revisions::newest_stateless())
+}
+
+impl<R: Revision + ?Sized> Schema<R> {
+    fn of(revision: &'static R) -> Self {
         let file = format!("tests/schema/{}.schema.json", revision.version());
         let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let document: Value = serde_json::from_slice(&text).unwrap();
@@ -147,6 +152,10 @@ impl Schema {
                     let path = format!("{path}/{name}");
                     // Any keyword of JSON Schema may stand there.
                     if name == "inputSchema" || name == "outputSchema" {
+                        continue;
+                    }
+                    // Where there is a place for it, anything may be in it.
+                    if name == "_meta" && schema["properties"].get(name).is_some() {
                         continue;
                     }
                     match (schema["properties"].get(name), schema.get("additionalProperties")) {

@@ -109,6 +109,7 @@ fn a_tool_is_described_as_far_as_the_revision_goes() {
         }),
         task_support: 2,
         meta_json: bytes(&json!({ "ui": {} })),
+        ..Tool::default()
     };
     let list = ListToolsResponse {
         tools: vec![tool],

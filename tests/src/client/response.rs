@@ -14,7 +14,7 @@ pub struct Response {
 }
 
 impl Response {
-    pub(super) async fn read(response: reqwest::Response) -> anyhow::Result<Self> {
+    pub async fn read(response: reqwest::Response) -> anyhow::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = timeout(DEADLINE, response.bytes())

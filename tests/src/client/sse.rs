@@ -44,7 +44,8 @@ impl Event {
 }
 
 impl SseStream {
-    pub(super) async fn open(request: RequestBuilder) -> anyhow::Result<Self> {
+    /// Sends the request, whose answer must be a stream.
+    pub async fn open(request: RequestBuilder) -> anyhow::Result<Self> {
         let response = timeout(DEADLINE, request.send())
             .await
             .context("the stream does not begin")??;
