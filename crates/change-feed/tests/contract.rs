@@ -1,5 +1,7 @@
 //! What both feeds promise.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{sync::Arc, time::Duration};
 
 use change_feed::{Change, ChangeFeed, ChangeId, MemoryFeed, RedisFeed, Tick};

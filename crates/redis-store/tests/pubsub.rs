@@ -1,5 +1,7 @@
 //! Pub/sub against a real Redis: nothing published after a confirmation is lost unnoticed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use redis_store::{Delivery, testing::RedisServer};

@@ -1,5 +1,7 @@
 //! gRPC servers and the channel over their replicas, on real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use serving::{
