@@ -1,5 +1,7 @@
 //! What is attacked, and the honest moves that attacks are made of.
 
+use std::time::{Duration, Instant};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Client, redirect::Policy};
@@ -151,6 +153,16 @@ impl Target {
     pub async fn use_token(&self, token: &str) -> Answer {
         let call = self.call().header("authorization", format!("Bearer {token}"));
         Answer::of(call).await
+    }
+
+    /// Waits until a token is dead at this edge. What kills it by itself, as theft does, is known everywhere within
+    /// 100 ms; the deadline allows for a busy machine.
+    pub async fn dies(&self, token: &str) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while self.use_token(token).await.status != StatusCode::UNAUTHORIZED {
+            assert!(Instant::now() < deadline, "the token still works");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// A request to the MCP endpoint, without a token.
