@@ -11,7 +11,7 @@ const NEVER: [&str; 33] = [
     "/home/",
     "/root/",
     "/tmp/",
-    "/work/",
+    "/target/",
     "/src/",
     ".sock",
     "unix:",
