@@ -12,6 +12,7 @@ mod attacks {
     mod keys;
     mod pages;
     mod redirects;
+    mod redis;
     mod signatures;
     mod target;
     mod tokens;

@@ -15,7 +15,7 @@ pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 pub struct Target {
     /// Ends with the test.
-    _stack: Stack,
+    pub stack: Stack,
     pub http: Client,
     pub origin: String,
 }
@@ -45,11 +45,7 @@ impl Target {
         let stack = stack.start().await.unwrap();
         let http = Client::builder().redirect(Policy::none()).build().unwrap();
         let origin = stack.url("");
-        Self {
-            _stack: stack,
-            http,
-            origin,
-        }
+        Self { stack, http, origin }
     }
 
     pub fn at(&self, path: &str) -> String {
