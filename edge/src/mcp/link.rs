@@ -130,6 +130,12 @@ impl Link {
         self.news.subscribe()
     }
 
+    /// Waits until word of changes arrives. Callers bound the wait.
+    pub async fn until_up(&self) {
+        // An error means that the link has ended, and with it the edge.
+        _ = self.up.clone().wait_for(|up| *up).await;
+    }
+
     /// Whether word of changes arrives. What is cached counts only while it does.
     pub fn is_up(&self) -> bool {
         *self.up.borrow()

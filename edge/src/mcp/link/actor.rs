@@ -105,9 +105,10 @@ impl Actor {
                     failures = 0;
                     self.outbox = Some(outbox);
                     self.take_up();
-                    self.up.send_replace(true);
-                    // Nobody listening is no fault, here and below.
+                    // Before the link counts as up: who listens from then on has missed nothing. Nobody listening is no
+                    // fault, here and below.
                     _ = self.news.send(News::Gap);
+                    self.up.send_replace(true);
                     tracing::debug!("connected to the session service");
                     let reason = self.serve(connected, &mut commands, &shutdown).await;
                     self.outbox = None;

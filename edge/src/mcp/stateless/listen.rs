@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::response::Response;
@@ -23,6 +24,8 @@ use crate::{
     sse::Frame,
 };
 
+/// How long an acknowledgement waits for the link over which changes come.
+const LINK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Resources asked about at once.
 const CONCURRENCY: usize = 16;
 
@@ -46,6 +49,8 @@ struct Listening {
 }
 
 pub(super) async fn open(job: Job<'_>, wanted: Filter) -> Result<Response, HttpRefusal> {
+    // An acknowledged client is told of every change; a link that stays away makes up for it by a gap when it is back.
+    _ = tokio::time::timeout(LINK_TIMEOUT, job.state.mcp.link.until_up()).await;
     // Listening before anything is said: nothing falls in between.
     let news = job.state.mcp.link.news();
     let task_news = job.state.mcp.tasks.news();
