@@ -1,23 +1,21 @@
-//! Tasks in the words of `io.modelcontextprotocol/tasks`.
+//! What the tasks of 2025-11-25 and those of the extension have in common.
 
 use everything_proto::session::v1::{Task, TaskStatus};
 
 use super::json::ObjectWriter;
 
-/// What every mention of a task has.
-pub(super) fn members(task: &Task) -> ObjectWriter {
+/// What both say of a task in the same words.
+pub(super) fn common(task: &Task) -> ObjectWriter {
     let mut out = ObjectWriter::new();
     out.value("taskId", &task.task_id);
     out.value("status", &status(task.status()));
     out.text_if("statusMessage", &task.status_message);
     out.value("createdAt", &iso_8601(task.created_at_ms));
     out.value("lastUpdatedAt", &iso_8601(task.updated_at_ms));
-    out.value("ttlMs", &task.ttl_ms);
-    out.value("pollIntervalMs", &task.poll_interval_ms);
     out
 }
 
-fn status(status: TaskStatus) -> &'static str {
+pub(super) fn status(status: TaskStatus) -> &'static str {
     match status {
         TaskStatus::Working | TaskStatus::Unspecified => "working",
         TaskStatus::InputRequired => "input_required",
