@@ -5,15 +5,18 @@
 //! - [`Browser`]: follows the login pages as a person would, and ends with a token.
 //! - [`client`]: a raw MCP client, for what no SDK shows.
 //! - [`conformance`]: runs the official suite and reads its verdicts.
+//! - [`OtlpReceiver`]: where parts send spans and metrics to, over OTLP/gRPC, for tests that look at them.
 //! - [`rmcp_client`]: the Rust SDK's client, logged in by OAuth.
 //! - [`tools`]: where `scripts/setup` put the programs that tests run.
 
 mod browser;
 pub mod client;
 pub mod conformance;
+pub mod otlp;
 pub mod rmcp_client;
 mod stack;
 pub mod tools;
 
 pub use browser::{Browser, REDIRECT_URI, Tokens};
+pub use otlp::OtlpReceiver;
 pub use stack::{Builder, FeatureKind, Layout, Stack};

@@ -102,6 +102,9 @@ impl Processes {
         // A line per request would bury what matters; `Builder::setting` brings them back.
         environment.push(("RUST_LOG".to_owned(), "warn".to_owned()));
         environment.push(("NO_COLOR".to_owned(), "1".to_owned()));
+        // Tells replicas apart in what they export.
+        let instance = format!("service.instance.id={name}");
+        environment.push(("OTEL_RESOURCE_ATTRIBUTES".to_owned(), instance));
         environment.extend(plan.builder.settings.iter().cloned());
         let log = plan.directory.join(format!("{name}.log"));
         let mut process = Process {
