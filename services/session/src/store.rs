@@ -88,7 +88,14 @@ pub type AnsweredRequest = (String, Bytes);
 /// business: they renew nothing, unless they say so. [`Error::Unavailable`] means that nothing can be said about whether
 /// the change was made.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Sessions + EventLog + StandaloneStream + Answers + Edges {
+    /// Makes room, where the store does not do so by itself.
+    async fn purge(&self);
+}
+
+/// Sessions themselves.
+#[async_trait]
+pub trait Sessions: Send + Sync + 'static {
     /// Refuses with [`Error::Limit`] when the user has too many live sessions.
     async fn create(&self, session: &Session) -> Result<(), Error>;
 
@@ -108,7 +115,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns those that are gone.
     async fn missing(&self, ids: &[SessionId]) -> Result<Vec<SessionId>, Error>;
+}
 
+/// What the clients of sessions must not miss.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
     /// Logs all entries or none. On a call's stream the first entry ever opens it ([`Error::StreamNotOpen`] otherwise,
     /// and after the final entry; [`Error::StreamOpen`] for a second one); the final entry forgets the call and what it
     /// asked. The standalone stream is always open.
@@ -132,7 +143,20 @@ pub trait Store: Send + Sync + 'static {
     /// What a call's stream holds behind a place.
     async fn read(&self, id: &SessionId, stream: &StreamName, after: Position) -> Result<Page, Error>;
 
-    /// Makes `holder` the only one that [`Store::take`] serves, and moves the cursor of the standalone stream if told to.
+    /// Logs changes on the standalone stream: each only if its id is above the session's last change. Then raises the
+    /// last change to `up_to`. Returns how many were logged.
+    async fn append_changes(
+        &self,
+        id: &SessionId,
+        changes: &[(ChangeId, Change)],
+        up_to: ChangeId,
+    ) -> Result<usize, Error>;
+}
+
+/// Who receives the standalone stream of a session: one client at a time.
+#[async_trait]
+pub trait StandaloneStream: Send + Sync + 'static {
+    /// Makes `holder` the only one that [`StandaloneStream::take`] serves, and moves the cursor of the standalone stream if told to.
     async fn hold(
         &self,
         id: &SessionId,
@@ -142,7 +166,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Held, Error>;
 
     /// Takes what the standalone stream holds behind its cursor and moves the cursor: each entry is taken once, until
-    /// [`Store::hold`] or [`Store::release`] set the cursor back. `None`: somebody else holds the stream.
+    /// [`StandaloneStream::hold`] or [`StandaloneStream::release`] set the cursor back. `None`: somebody else holds the stream.
     async fn take(&self, id: &SessionId, holder: &str) -> Result<Option<Page>, Error>;
 
     /// Gives the standalone stream up. `delivered` is the last entry that really went out. False: it was held by
@@ -151,7 +175,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes hold of the standalone stream if nobody holds it, or if its holder showed no life for `stale`.
     async fn claim(&self, id: &SessionId, holder: &str, stale: Duration) -> Result<bool, Error>;
+}
 
+/// What clients send in: answers to requests of the server, and cancellations.
+#[async_trait]
+pub trait Answers: Send + Sync + 'static {
     /// Keeps the client's response for whoever waits for it. False: nobody asked that, or it was answered already.
     async fn answer(
         &self,
@@ -182,16 +210,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Cancellations of the last [`CANCEL_MEMORY`].
     async fn cancels(&self, id: &SessionId) -> Result<Vec<(Bytes, String)>, Error>;
+}
 
-    /// Logs changes on the standalone stream: each only if its id is above the session's last change. Then raises the
-    /// last change to `up_to`. Returns how many were logged.
-    async fn append_changes(
-        &self,
-        id: &SessionId,
-        changes: &[(ChangeId, Change)],
-        up_to: ChangeId,
-    ) -> Result<usize, Error>;
-
+/// Leases of edges, and the calls that they run.
+#[async_trait]
+pub trait Edges: Send + Sync + 'static {
     /// The edge is alive for as long as `lease`.
     async fn renew_edge(&self, edge: &str, lease: Duration) -> Result<(), Error>;
 
@@ -214,7 +237,4 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets an edge whose lease has ended and that has no calls.
     async fn forget_edge(&self, edge: &str) -> Result<(), Error>;
-
-    /// Makes room, where the store does not do so by itself.
-    async fn purge(&self);
 }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+use everything_proto::session::v1::OpenCall;
 use redis_store::keys::session::{EDGE_LEASES, edge_calls};
 
-use super::{RedisStore, failed};
-use crate::{Error, SessionId, StreamName};
+use super::{RedisStore, reply};
+use crate::{Error, Position, SessionId, StreamName, store::Edges};
 
-impl RedisStore {
-    pub(super) async fn edge_renewed(&self, edge: &str, lease: Duration) -> Result<(), Error> {
+#[async_trait]
+impl Edges for RedisStore {
+    async fn renew_edge(&self, edge: &str, lease: Duration) -> Result<(), Error> {
         let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
         self.run(
             self.scripts
@@ -21,34 +24,16 @@ impl RedisStore {
         .await
     }
 
-    pub(super) async fn edge_lost(&self, edge: &str) -> Result<(), Error> {
+    async fn lose_edge(&self, edge: &str) -> Result<(), Error> {
         self.run(self.scripts.edge_lose.key(EDGE_LEASES).arg(edge)).await
     }
 
-    pub(super) async fn edges_lost(&self) -> Result<Vec<String>, Error> {
+    async fn lost_edges(&self) -> Result<Vec<String>, Error> {
         self.run(&self.scripts.edges_lost.key(EDGE_LEASES)).await
     }
 
-    pub(super) async fn edge_forgotten(&self, edge: &str) -> Result<(), Error> {
-        self.run(
-            self.scripts
-                .edge_forget
-                .key(EDGE_LEASES)
-                .key(edge_calls(edge))
-                .arg(edge),
-        )
-        .await
-    }
-
-    pub(super) async fn edge_calls(&self, edge: &str) -> Result<Vec<(SessionId, StreamName)>, Error> {
-        let mut commands = self.commands.clone();
-        let calls: Vec<String> = redis::cmd("ZRANGE")
-            .arg(edge_calls(edge))
-            .arg(0)
-            .arg(-1)
-            .query_async(&mut commands)
-            .await
-            .map_err(failed)?;
+    async fn calls_of(&self, edge: &str) -> Result<Vec<(SessionId, StreamName)>, Error> {
+        let calls: Vec<String> = self.command("ZRANGE", (edge_calls(edge), 0, -1)).await?;
         Ok(calls
             .iter()
             .filter_map(|call| {
@@ -58,6 +43,44 @@ impl RedisStore {
             .collect())
     }
 
+    async fn interrupt(
+        &self,
+        id: &SessionId,
+        stream: &StreamName,
+        edge: &str,
+    ) -> Result<Option<(OpenCall, Position)>, Error> {
+        let interrupted: Option<(Vec<u8>, String)> = self
+            .run(
+                self.on(&self.scripts.interrupt, id)
+                    .arg(stream.as_str())
+                    .arg(edge)
+                    .arg(self.settings.log_max_entries)
+                    .arg(self.settings.log_max_bytes),
+            )
+            .await?;
+        self.call_ended(edge, id, stream).await;
+        let Some((call, position)) = interrupted else {
+            return Ok(None);
+        };
+        Ok(Some((
+            reply::decode(call.as_slice())?,
+            reply::position(&position)?,
+        )))
+    }
+
+    async fn forget_edge(&self, edge: &str) -> Result<(), Error> {
+        self.run(
+            self.scripts
+                .edge_forget
+                .key(EDGE_LEASES)
+                .key(edge_calls(edge))
+                .arg(edge),
+        )
+        .await
+    }
+}
+
+impl RedisStore {
     pub(super) async fn call_opened(
         &self,
         edge: &str,

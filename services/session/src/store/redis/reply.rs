@@ -96,6 +96,15 @@ pub(super) fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Error> {
     M::decode(bytes).map_err(|_| corrupt("a message"))
 }
 
+/// -1: no session; else whether it was done.
+pub(super) fn tri(done: i64) -> Result<bool, Error> {
+    if done < 0 {
+        Err(Error::SessionNotFound)
+    } else {
+        Ok(done > 0)
+    }
+}
+
 fn corrupt(what: &str) -> Error {
     Error::Corrupt(format!("{what} cannot be read"))
 }

@@ -1,0 +1,56 @@
+//! The standalone stream has one receiver.
+
+use super::*;
+
+pub async fn the_standalone_stream_is_taken_once(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let (id, owner) = (&session.id, &session.user);
+    let append = async |entries: &[NewEntry]| append(&*store, &session, "g", entries).await.unwrap();
+    let take = async |holder| {
+        store
+            .take(id, holder)
+            .await
+            .unwrap()
+            .map(|page| texts(&page.entries))
+    };
+    let places = append(&[message("1"), message("2")]).await;
+    assert_eq!(take("a").await, None);
+    let held = store.hold(id, owner, "a", None).await.unwrap();
+    assert_eq!((held.cursor, held.superseded), (Position::ZERO, None));
+    assert_eq!(take("a").await.unwrap(), ["1", "2"]);
+    assert_eq!(take("a").await.unwrap(), [""; 0]);
+
+    let held = store.hold(id, owner, "b", None).await.unwrap();
+    assert_eq!((held.cursor, held.superseded.as_deref()), (places[1], Some("a")));
+    append(&[message("3")]).await;
+    assert_eq!(take("a").await, None);
+    assert_eq!(take("b").await.unwrap(), ["3"]);
+
+    // Back to what the client says it got.
+    store.hold(id, owner, "b", Some(places[0])).await.unwrap();
+    assert_eq!(take("b").await.unwrap(), ["2", "3"]);
+
+    // Given up with less delivered than was taken.
+    assert!(!store.release(id, "a", Position::ZERO).await.unwrap());
+    assert!(!store.claim(id, "a", Duration::from_secs(60)).await.unwrap());
+    assert!(store.release(id, "b", places[1]).await.unwrap());
+    assert!(store.claim(id, "a", Duration::from_secs(60)).await.unwrap());
+    assert_eq!(take("a").await.unwrap(), ["3"]);
+    assert!(matches!(
+        store.hold(id, &user("mallory"), "m", None).await,
+        Err(Error::SessionNotFound)
+    ));
+}
+
+pub async fn a_silent_holder_gives_way(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let id = &session.id;
+    store.hold(id, &session.user, "a", None).await.unwrap();
+    let stale = Duration::from_millis(200);
+    assert!(!store.claim(id, "b", stale).await.unwrap());
+    eventually("the silent holder gives way", async || {
+        store.claim(id, "b", stale).await.unwrap()
+    })
+    .await;
+    assert!(store.take(id, "a").await.unwrap().is_none());
+}
