@@ -4,17 +4,16 @@ use redis::{
     Cmd, Pipeline, RedisFuture, Value,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
 };
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::sync::watch;
 
 use crate::{
-    Error, RedisAddress,
+    Error, RedisAddress, health,
     pubsub::{Hub, Subscriber, Subscription},
 };
 
 /// Deadline of a command, connection included.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Redis, over one multiplexed connection for commands and one for pub/sub, whatever the load. Cheap to clone. Both
 /// connections are opened when first needed and reopened when lost.
@@ -42,7 +41,7 @@ impl Redis {
             .set_max_delay(Duration::from_millis(200));
         let commands = Commands(ConnectionManager::new_lazy_with_config(client.clone(), config)?);
         let (sender, health) = watch::channel(Err(Error::Unreachable));
-        tokio::spawn(watch_health(commands.clone(), sender));
+        tokio::spawn(health::watch(commands.clone(), sender));
         Ok(Self {
             commands,
             hub: Arc::new(Hub::start(client)),
@@ -73,7 +72,7 @@ impl Redis {
             .await?)
     }
 
-    /// Whether Redis answers, and if not, why; looked at every second.
+    /// Whether Redis can do its work, and if not, why; looked at every second.
     pub fn health(&self) -> watch::Receiver<Result<(), Error>> {
         self.health.clone()
     }
@@ -95,31 +94,5 @@ impl ConnectionLike for Commands {
 
     fn get_db(&self) -> i64 {
         self.0.get_db()
-    }
-}
-
-async fn watch_health(mut commands: Commands, health: watch::Sender<Result<(), Error>>) {
-    let mut ticks = tokio::time::interval(HEALTH_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = health.closed() => return,
-        }
-        let now: Result<(), Error> = match redis::cmd("PING").query_async::<()>(&mut commands).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-        health.send_if_modified(|before| {
-            let changed = *before != now;
-            if changed {
-                match &now {
-                    Ok(()) => tracing::info!("redis answers"),
-                    Err(error) => tracing::warn!(%error, "redis does not answer"),
-                }
-                *before = now;
-            }
-            changed
-        });
     }
 }

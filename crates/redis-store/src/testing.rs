@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -42,8 +42,33 @@ impl RedisServer {
         server
     }
 
-    /// Starts the process again on the same port and directory.
+    /// Starts the process again on the same port and directory, and waits until it answers.
     pub async fn restart(&mut self) {
+        self.spawn();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let client = self.address().client().expect("a valid address");
+        loop {
+            if let Ok(mut connection) = client.get_multiplexed_async_connection().await
+                && redis::cmd("PING")
+                    .query_async::<()>(&mut connection)
+                    .await
+                    .is_ok()
+            {
+                return;
+            }
+            assert!(Instant::now() < deadline, "redis-server did not come up");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Starts the process again with further arguments, which stay, and does not wait for it.
+    pub fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.spawn();
+    }
+
+    fn spawn(&mut self) {
         self.kill();
         let process = Command::new("redis-server")
             .args([
@@ -62,20 +87,6 @@ impl RedisServer {
             .spawn()
             .expect("redis-server is installed (scripts/test does it)");
         self.process = Some(process);
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let client = self.address().client().expect("a valid address");
-        loop {
-            if let Ok(mut connection) = client.get_multiplexed_async_connection().await
-                && redis::cmd("PING")
-                    .query_async::<()>(&mut connection)
-                    .await
-                    .is_ok()
-            {
-                return;
-            }
-            assert!(Instant::now() < deadline, "redis-server did not come up");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
     }
 
     /// Ends the process at once (SIGKILL).
@@ -90,8 +101,25 @@ impl RedisServer {
         self.process.as_ref().map(Child::id)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it keeps its data.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// With the password that it was started with, if any.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let mut words = self.arguments.iter().map(String::as_str);
+        match words
+            .find(|word| *word == "--requirepass")
+            .and_then(|_| words.next())
+        {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
     }
 
     pub fn address(&self) -> RedisAddress {

@@ -68,9 +68,16 @@ impl From<redis_store::Error> for Error {
             | redis_store::Error::Unreachable
             | redis_store::Error::Timeout
             | redis_store::Error::Authentication
+            | redis_store::Error::Permission
             | redis_store::Error::Loading
             | redis_store::Error::ReadOnly
             | redis_store::Error::OutOfMemory
+            | redis_store::Error::Evicts(_)
+            | redis_store::Error::Disk
+            | redis_store::Error::TooFewReplicas
+            | redis_store::Error::Version(_)
+            | redis_store::Error::NoMaster
+            | redis_store::Error::ClusterDown
             | redis_store::Error::Refused(_)) => Self::Unavailable(error.to_string()),
         }
     }

@@ -1,0 +1,113 @@
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Why Redis could not do what was asked. Says nothing that is secret.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    #[error("REDIS_URL is not a Redis address: {0}")]
+    Address(String),
+    #[error("redis cannot be reached")]
+    Unreachable,
+    #[error("redis did not answer in time")]
+    Timeout,
+    #[error("redis refuses the credentials")]
+    Authentication,
+    #[error("redis denies this user a command, a key or a channel")]
+    Permission,
+    #[error("redis is loading its data")]
+    Loading,
+    #[error("redis is read-only here (a replica, or a failover is under way)")]
+    ReadOnly,
+    #[error("redis is out of memory")]
+    OutOfMemory,
+    #[error("redis evicts keys when its memory is full: maxmemory-policy is {0}, and must be noeviction")]
+    Evicts(String),
+    #[error("redis refuses writes because it cannot persist them: is its disk full?")]
+    Disk,
+    #[error("too few replicas of redis take part")]
+    TooFewReplicas,
+    #[error("redis {0} is too old: 7.0 is the oldest that will do")]
+    Version(String),
+    #[error("the sentinels name no master")]
+    NoMaster,
+    #[error("the redis cluster is down, or does not cover all slots")]
+    ClusterDown,
+    #[error("redis refused a command: {0}")]
+    Refused(String),
+    #[error("redis answered something unexpected: {0}")]
+    Unexpected(String),
+}
+
+impl Error {
+    /// The kind of failure as one word, for alerts and dashboards: the same for every occurrence.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "address",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Authentication => "authentication",
+            Self::Permission => "permission",
+            Self::Loading => "loading",
+            Self::ReadOnly => "read_only",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Evicts(_) => "eviction",
+            Self::Disk => "disk",
+            Self::TooFewReplicas => "too_few_replicas",
+            Self::Version(_) => "version",
+            Self::NoMaster => "no_master",
+            Self::ClusterDown => "cluster_down",
+            Self::Refused(_) => "refused",
+            Self::Unexpected(_) => "unexpected",
+        }
+    }
+}
+
+impl From<RedisError> for Error {
+    fn from(error: RedisError) -> Self {
+        if error.is_timeout() {
+            return Self::Timeout;
+        }
+        if error.is_io_error() || error.is_connection_dropped() || error.is_connection_refusal() {
+            return Self::Unreachable;
+        }
+        match (error.kind(), error.code()) {
+            (_, Some("NOPERM")) => Self::Permission,
+            (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => Self::Authentication,
+            (_, Some("OOM")) => Self::OutOfMemory,
+            (_, Some("MISCONF")) => Self::Disk,
+            (_, Some("NOREPLICAS")) => Self::TooFewReplicas,
+            (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => Self::Loading,
+            (ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown), _) => Self::ReadOnly,
+            (ErrorKind::Server(ServerErrorKind::ClusterDown), _) => Self::ClusterDown,
+            (ErrorKind::MasterNameNotFoundBySentinel, _) => Self::NoMaster,
+            (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => {
+                Self::Unexpected(error.detail().unwrap_or_default().to_owned())
+            }
+            // Only the code: a detail can quote the command, and with it a value.
+            (_, code) => Self::Refused(code.unwrap_or("unknown error").to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_says_becomes_a_reason_without_its_words() {
+        let reasons = [
+            ("NOAUTH", "authentication"),
+            ("WRONGPASS", "authentication"),
+            ("NOPERM", "permission"),
+            ("OOM", "out_of_memory"),
+            ("MISCONF", "disk"),
+            ("NOREPLICAS", "too_few_replicas"),
+            ("ERR", "refused"),
+        ];
+        for (code, reason) in reasons {
+            let said = redis::make_extension_error(code.to_owned(), Some("the secret".to_owned()));
+            let error = Error::from(said);
+            assert_eq!(error.reason(), reason, "{code}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}
