@@ -14,6 +14,7 @@ use std::{
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use telemetry::grpc::ClientCall;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -281,6 +282,56 @@ impl Pool {
     }
 }
 
+impl Pool {
+    async fn send(
+        &self,
+        request: http::Request<Body>,
+        deadline: Duration,
+        traced: &ClientCall,
+    ) -> Result<http::Response<Body>, Status> {
+        let Some(replica) = self.pick() else {
+            return Err(Status::unavailable(format!(
+                "no replica of {} serves",
+                self.service
+            )));
+        };
+        let guard = InFlight::new(replica);
+        guard.0.target.name_on(traced);
+        let mut channel = guard.0.channel.clone();
+        let response = async {
+            poll_fn(|context| channel.poll_ready(context)).await?;
+            channel.call(request).await
+        };
+        match tokio::time::timeout(deadline, response).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                tracing::debug!(service = self.service, target = %guard.0.target, %error, "call failed");
+                // Others need not find out too; its health watch brings it back.
+                self.note(&guard.0, Health::NotServing);
+                Err(Status::unavailable(format!(
+                    "a replica of {} cannot be reached",
+                    self.service
+                )))
+            }
+            Err(_) => Err(Status::deadline_exceeded(format!(
+                "{} did not answer in time",
+                self.service
+            ))),
+        }
+    }
+}
+
+impl Target {
+    /// Says on the RPC's span where it went.
+    fn name_on(&self, call: &ClientCall) {
+        match self {
+            Self::Http(uri) => call.sent_to(uri.host().unwrap_or_default(), uri.port_u16()),
+            Self::Unix(path) => call.sent_to(&path.to_string_lossy(), None),
+            Self::Memory(_) => call.sent_to(&self.to_string(), None),
+        }
+    }
+}
+
 impl Replica {
     fn is(&self, health: Health) -> bool {
         self.health.load(Ordering::Relaxed) == health as u8
@@ -315,36 +366,16 @@ impl Service<http::Request<Body>> for GrpcChannel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let pool = self.pool.clone();
-        let span = telemetry::grpc::client_span(&mut request);
+        let traced = ClientCall::begin(&mut request);
+        let span = traced.span().clone();
         let deadline = deadline::of(&mut request, pool.settings.timeout);
         let call = async move {
-            let Some(replica) = pool.pick() else {
-                return Err(Status::unavailable(format!(
-                    "no replica of {} serves",
-                    pool.service
-                )));
-            };
-            let guard = InFlight::new(replica);
-            let mut channel = guard.0.channel.clone();
-            let response = async {
-                poll_fn(|context| channel.poll_ready(context)).await?;
-                channel.call(request).await
-            };
-            match tokio::time::timeout(deadline, response).await {
-                Ok(Ok(response)) => Ok(response),
-                Ok(Err(error)) => {
-                    tracing::debug!(service = pool.service, target = %guard.0.target, %error, "call failed");
-                    // Others need not find out too; its health watch brings it back.
-                    pool.note(&guard.0, Health::NotServing);
-                    Err(Status::unavailable(format!(
-                        "a replica of {} cannot be reached",
-                        pool.service
-                    )))
+            match pool.send(request, deadline, &traced).await {
+                Ok(response) => Ok(traced.answered(response).map(Body::new)),
+                Err(status) => {
+                    traced.failed(status.code() as i32);
+                    Err(status)
                 }
-                Err(_) => Err(Status::deadline_exceeded(format!(
-                    "{} did not answer in time",
-                    pool.service
-                ))),
             }
         };
         Box::pin(call.instrument(span))

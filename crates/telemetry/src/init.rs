@@ -5,6 +5,8 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::spans;
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum LogFormat {
@@ -79,15 +81,17 @@ pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, E
         Some(endpoint) if !args.otel_sdk_disabled => Some(exporter(service_name, endpoint)?),
         _ => None,
     };
-    let spans = provider.as_ref().map(|provider| {
-        tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer(service_name))
+    let exported = provider.as_ref().map(|provider| {
+        spans::layer(provider.tracer(service_name))
             // The exporter's own gRPC traffic must not be traced: it would feed itself.
             .with_filter(EnvFilter::new(
                 "info,h2=off,hyper=off,tonic=off,tower=off,opentelemetry=off",
             ))
     });
-    tracing_subscriber::registry().with(logs).with(spans).try_init()?;
+    tracing_subscriber::registry()
+        .with(logs)
+        .with(exported)
+        .try_init()?;
     Ok(Guard { provider })
 }
 
