@@ -1,3 +1,7 @@
+mod commands;
+mod connect;
+mod messages;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -6,29 +10,21 @@ use std::{
 
 use bytes::Bytes;
 use everything_proto::session::v1::{
-    Attach, ConnectRequest, ConnectResponse, Detach, Detached, Follow, Heartbeat, Hello, Touch, Unfollow,
-    connect_request, connect_response, detached, session_service_client::SessionServiceClient,
+    Attach, ConnectRequest, ConnectResponse, Follow, Heartbeat, Touch, connect_request, connect_response,
+    session_service_client::SessionServiceClient,
 };
-use serving::{CancellationToken, GrpcChannel, lasting, retry::backoff};
+use serving::{CancellationToken, GrpcChannel, retry::backoff};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior},
 };
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
 
+use self::connect::{Connected, connect};
 use super::{Command, News, StreamEvent};
-use crate::{
-    jsonrpc::RequestId,
-    mcp::{in_flight::InFlight, session_cache::SessionCache},
-};
+use crate::mcp::{in_flight::InFlight, session_cache::SessionCache};
 
-/// Messages that may wait to be sent. A service that reads slower than this fills is left for another replica.
-const OUTBOX: usize = 4096;
 /// How often touches go out together.
 const TICK: Duration = Duration::from_millis(250);
-/// How long a new link may take to be welcomed.
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// Heartbeats that may be missed before the link counts as dead.
 const MISSED_HEARTBEATS: u32 = 3;
 
@@ -62,12 +58,6 @@ struct AttachedStream {
     last_event_id: String,
     announced: bool,
     events: mpsc::Sender<StreamEvent>,
-}
-
-/// One life of the link.
-struct Connected {
-    inbox: Streaming<ConnectResponse>,
-    heartbeat: Duration,
 }
 
 impl Actor {
@@ -205,174 +195,6 @@ impl Actor {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Attach {
-                session_id,
-                user_id,
-                last_event_id,
-                events,
-                number,
-            } => {
-                let attached = AttachedStream {
-                    session_id,
-                    user_id,
-                    last_event_id,
-                    announced: false,
-                    events,
-                };
-                let message = attached.message(number);
-                self.attachments.insert(number, attached);
-                self.say(message);
-            }
-            Command::Detach { number } => {
-                if self.attachments.remove(&number).is_some() {
-                    self.say(connect_request::Message::Detach(Detach { attachment: number }));
-                }
-            }
-            Command::Follow {
-                session_id,
-                user_id,
-                followed,
-            } => {
-                let entry = self
-                    .followed
-                    .entry(session_id.clone())
-                    .or_insert_with(|| FollowedSession::new(user_id));
-                entry.guards += 1;
-                if entry.confirmed {
-                    _ = followed.send(());
-                    return;
-                }
-                entry.waiting.push(followed);
-                let message = entry.message(&session_id);
-                self.say(message);
-            }
-            Command::Unfollow { session_id } => {
-                let Some(entry) = self.followed.get_mut(&session_id) else {
-                    return;
-                };
-                entry.guards = entry.guards.saturating_sub(1);
-                if entry.guards == 0 {
-                    self.followed.remove(&session_id);
-                    self.say(connect_request::Message::Unfollow(Unfollow {
-                        session_id: session_id.to_string(),
-                    }));
-                }
-            }
-            Command::Await {
-                session_id,
-                request_id,
-                answer,
-                followed,
-            } => {
-                // Without an entry the session is over; dropping the senders says so.
-                let Some(entry) = self.followed.get_mut(&session_id) else {
-                    return;
-                };
-                entry.answers.insert(request_id, answer);
-                // Named to the service: it knows by itself only who waits on a call's own stream.
-                entry.waiting.push(followed);
-                let message = entry.message(&session_id);
-                self.say(message);
-            }
-            Command::ForgetAnswer {
-                session_id,
-                request_id,
-            } => {
-                if let Some(entry) = self.followed.get_mut(&session_id) {
-                    entry.answers.remove(&request_id);
-                }
-            }
-            Command::Touch { session_id } => {
-                self.touched.insert(session_id);
-            }
-        }
-    }
-
-    fn hear(&mut self, message: connect_response::Message) {
-        use connect_response::Message;
-        match message {
-            Message::Welcome(_) | Message::Heartbeat(_) | Message::Drain(_) => {}
-            Message::Followed(followed) => {
-                if let Some(entry) = self.followed.get_mut(followed.session_id.as_str()) {
-                    entry.confirmed = true;
-                    for waiting in entry.waiting.drain(..) {
-                        _ = waiting.send(());
-                    }
-                }
-            }
-            Message::Attached(attached) => {
-                if let Some(stream) = self.attachments.get_mut(&attached.attachment) {
-                    if stream.last_event_id.is_empty() {
-                        stream.last_event_id.clone_from(&attached.event_id);
-                    }
-                    if !stream.announced {
-                        stream.announced = true;
-                        self.deliver(
-                            attached.attachment,
-                            StreamEvent::Attached {
-                                event_id: attached.event_id,
-                            },
-                        );
-                    }
-                }
-            }
-            Message::Event(event) => {
-                let number = event.attachment;
-                let last = event.r#final;
-                if let Some(stream) = self.attachments.get_mut(&number) {
-                    stream.last_event_id.clone_from(&event.event_id);
-                    self.deliver(number, StreamEvent::Event(event));
-                }
-                if last {
-                    self.attachments.remove(&number);
-                }
-            }
-            Message::Detached(Detached { attachment, reason }) => {
-                let reason = detached::Reason::try_from(reason).unwrap_or_default();
-                if reason == detached::Reason::Unavailable {
-                    // The client need not know: it is attached again.
-                    if let Some(stream) = self.attachments.get(&attachment) {
-                        let message = stream.message(attachment);
-                        self.say(message);
-                    }
-                    return;
-                }
-                self.deliver(attachment, StreamEvent::Detached(reason));
-                self.attachments.remove(&attachment);
-            }
-            Message::Answered(answered) => {
-                let entry = self.followed.get_mut(answered.session_id.as_str());
-                if let Some(answer) = entry.and_then(|entry| entry.answers.remove(&answered.request_id)) {
-                    _ = answer.send(answered.response_json);
-                }
-            }
-            Message::Cancelled(cancelled) => {
-                if let Ok(request_id) = RequestId::from_json(&cancelled.request_id_json) {
-                    self.in_flight.cancel(&cancelled.session_id, &request_id);
-                }
-            }
-            Message::SessionUpdated(updated) => self.cache.forget(&updated.session_id),
-            Message::SessionEnded(ended) => {
-                self.cache.forget(&ended.session_id);
-                self.followed.remove(ended.session_id.as_str());
-                self.in_flight.cancel_session(&ended.session_id);
-            }
-            Message::Change(change) => _ = self.news.send(News::Change(Arc::new(change))),
-        }
-    }
-
-    fn deliver(&mut self, number: u64, event: StreamEvent) {
-        if let Some(stream) = self.attachments.get(&number)
-            && stream.events.try_send(event).is_err()
-        {
-            // Too slow, or gone. Its client resumes from the log.
-            self.attachments.remove(&number);
-            self.say(connect_request::Message::Detach(Detach { attachment: number }));
-        }
-    }
-
     fn flush_touches(&mut self) {
         if !self.touched.is_empty() {
             let session_ids = self
@@ -431,38 +253,4 @@ impl AttachedStream {
             last_event_id: self.last_event_id.clone(),
         })
     }
-}
-
-/// Opens the stream and waits to be welcomed.
-async fn connect(
-    mut client: SessionServiceClient<GrpcChannel>,
-    edge_id: Arc<str>,
-) -> Result<(Connected, mpsc::Sender<ConnectRequest>), Status> {
-    let (outbox, messages) = mpsc::channel(OUTBOX);
-    let hello = connect_request::Message::Hello(Hello {
-        edge_id: edge_id.to_string(),
-    });
-    outbox
-        .try_send(ConnectRequest { message: Some(hello) })
-        .map_err(|_| Status::internal("a new queue is full"))?;
-    let welcomed = async {
-        let opening = lasting(ReceiverStream::new(messages), WELCOME_TIMEOUT);
-        let mut inbox = client.connect(opening).await?.into_inner();
-        loop {
-            match inbox.message().await? {
-                Some(ConnectResponse {
-                    message: Some(connect_response::Message::Welcome(welcome)),
-                }) => {
-                    let heartbeat = Duration::from_millis(welcome.heartbeat_interval_ms.clamp(100, 60_000));
-                    return Ok(Connected { inbox, heartbeat });
-                }
-                Some(_) => {}
-                None => return Err(Status::unavailable("the session service ended the link")),
-            }
-        }
-    };
-    let connected = tokio::time::timeout(WELCOME_TIMEOUT, welcomed)
-        .await
-        .map_err(|_| Status::deadline_exceeded("the session service does not welcome the link"))??;
-    Ok((connected, outbox))
 }

@@ -1,0 +1,93 @@
+//! What handlers want of the link.
+
+use everything_proto::session::v1::{Detach, Unfollow, connect_request};
+
+use super::{Actor, AttachedStream, FollowedSession};
+use crate::mcp::link::Command;
+
+impl Actor {
+    pub(super) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Attach {
+                session_id,
+                user_id,
+                last_event_id,
+                events,
+                number,
+            } => {
+                let attached = AttachedStream {
+                    session_id,
+                    user_id,
+                    last_event_id,
+                    announced: false,
+                    events,
+                };
+                let message = attached.message(number);
+                self.attachments.insert(number, attached);
+                self.say(message);
+            }
+            Command::Detach { number } => {
+                if self.attachments.remove(&number).is_some() {
+                    self.say(connect_request::Message::Detach(Detach { attachment: number }));
+                }
+            }
+            Command::Follow {
+                session_id,
+                user_id,
+                followed,
+            } => {
+                let entry = self
+                    .followed
+                    .entry(session_id.clone())
+                    .or_insert_with(|| FollowedSession::new(user_id));
+                entry.guards += 1;
+                if entry.confirmed {
+                    _ = followed.send(());
+                    return;
+                }
+                entry.waiting.push(followed);
+                let message = entry.message(&session_id);
+                self.say(message);
+            }
+            Command::Unfollow { session_id } => {
+                let Some(entry) = self.followed.get_mut(&session_id) else {
+                    return;
+                };
+                entry.guards = entry.guards.saturating_sub(1);
+                if entry.guards == 0 {
+                    self.followed.remove(&session_id);
+                    self.say(connect_request::Message::Unfollow(Unfollow {
+                        session_id: session_id.to_string(),
+                    }));
+                }
+            }
+            Command::Await {
+                session_id,
+                request_id,
+                answer,
+                followed,
+            } => {
+                // Without an entry the session is over; dropping the senders says so.
+                let Some(entry) = self.followed.get_mut(&session_id) else {
+                    return;
+                };
+                entry.answers.insert(request_id, answer);
+                // Named to the service: it knows by itself only who waits on a call's own stream.
+                entry.waiting.push(followed);
+                let message = entry.message(&session_id);
+                self.say(message);
+            }
+            Command::ForgetAnswer {
+                session_id,
+                request_id,
+            } => {
+                if let Some(entry) = self.followed.get_mut(&session_id) {
+                    entry.answers.remove(&request_id);
+                }
+            }
+            Command::Touch { session_id } => {
+                self.touched.insert(session_id);
+            }
+        }
+    }
+}
