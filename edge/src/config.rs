@@ -4,11 +4,12 @@
 
 mod hidden;
 mod hosts;
+mod keys;
 mod problems;
 mod proxies;
 mod upstreams;
 
-use std::{net::IpAddr, str::FromStr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
 use url::Url;
@@ -16,6 +17,7 @@ use url::Url;
 use crate::mcp::{McpSettings, StateKeys};
 use hidden::Hidden;
 pub use hosts::{AllowedHosts, AllowedOrigins};
+pub use keys::generate_key;
 pub use problems::{BadSetting, BadSettings};
 pub use proxies::TrustedProxies;
 pub use upstreams::{UpstreamArgs, UpstreamReplicas};
@@ -100,6 +102,10 @@ pub struct EdgeConfig {
     /// one, which is enough for a single edge.
     #[arg(long, env = "REQUEST_STATE_KEYS", default_value = "", hide_env_values = true)]
     pub request_state_keys: Hidden,
+    /// A file with such secrets, one a line; `everything-edge generate-key FILE` makes one. Those of REQUEST_STATE_KEYS
+    /// come first.
+    #[arg(long, env = "REQUEST_STATE_KEYS_FILE")]
+    pub request_state_keys_file: Option<PathBuf>,
     /// How long a client, and the person behind it, may take between two rounds, seconds.
     #[arg(long, env = "REQUEST_STATE_SECS", default_value = "600")]
     pub request_state_secs: String,
@@ -132,6 +138,7 @@ impl Default for EdgeConfig {
             input_timeout_secs: "300".to_owned(),
             call_idle_timeout_secs: "600".to_owned(),
             request_state_keys: Hidden::default(),
+            request_state_keys_file: None,
             request_state_secs: "600".to_owned(),
         }
     }
@@ -226,7 +233,7 @@ impl EdgeConfig {
             input_timeout: bad.seconds("INPUT_TIMEOUT_SECS", &self.input_timeout_secs, 86_400.0),
             call_idle_timeout: bad.seconds("CALL_IDLE_TIMEOUT_SECS", &self.call_idle_timeout_secs, 86_400.0),
             state_keys: StateKeys::new(
-                &self.request_state_keys.secrets("REQUEST_STATE_KEYS", &mut bad),
+                &self.request_state_secrets(&mut bad),
                 bad.seconds("REQUEST_STATE_SECS", &self.request_state_secs, 86_400.0),
             ),
         };
@@ -259,6 +266,23 @@ impl EdgeConfig {
             token_cache_age,
             mcp,
         })
+    }
+
+    fn request_state_secrets(&self, bad: &mut BadSettings) -> Vec<String> {
+        let mut secrets = self.request_state_keys.secrets("REQUEST_STATE_KEYS", bad);
+        if let Some(path) = &self.request_state_keys_file {
+            match Hidden::read(path) {
+                Ok(hidden) => {
+                    let found = hidden.secrets("REQUEST_STATE_KEYS_FILE", bad);
+                    if found.is_empty() {
+                        bad.add("REQUEST_STATE_KEYS_FILE", "holds no secret");
+                    }
+                    secrets.extend(found);
+                }
+                Err(error) => bad.add("REQUEST_STATE_KEYS_FILE", format!("cannot be read: {error}")),
+            }
+        }
+        secrets
     }
 
     fn limits(&self, bad: &mut BadSettings) -> Limits {

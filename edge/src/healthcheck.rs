@@ -1,6 +1,6 @@
-//! Asks a running edge whether it is alive, as its container does.
+//! Asks a running edge how it is, as its container does.
 
-use std::{io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,23 +12,32 @@ use crate::Settings;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// `GET /livez` of the edge that runs with these settings on this machine.
-pub async fn healthcheck(settings: &Settings) -> io::Result<()> {
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// `GET /livez`: whether the process works.
+    Alive,
+    /// `GET /readyz`: whether the services behind it answer, too.
+    Ready,
+}
+
+/// Asks the edge that runs with these settings on this machine.
+pub async fn healthcheck(settings: &Settings, probe: Probe) -> io::Result<()> {
     // One that listens on every interface is asked over loopback.
     let address = match settings.host.as_str() {
         "0.0.0.0" => format!("127.0.0.1:{}", settings.port),
         "::" | "[::]" => format!("[::1]:{}", settings.port),
         _ => settings.listen_address(),
     };
-    timeout(TIMEOUT, ask(&address))
+    timeout(TIMEOUT, ask(&address, probe.path()))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-async fn ask(address: &str) -> io::Result<()> {
+async fn ask(address: &str, path: &str) -> io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream
-        .write_all(format!("GET /livez HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())
         .await?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer).await?;
@@ -36,5 +45,23 @@ async fn ask(address: &str) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other("the answer is not 200"))
+    }
+}
+
+impl Probe {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Alive => "/livez",
+            Self::Ready => "/readyz",
+        }
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alive => "alive",
+            Self::Ready => "ready",
+        })
     }
 }

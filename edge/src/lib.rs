@@ -23,7 +23,7 @@ pub mod state;
 pub use authentication::{Authenticator, Principal};
 pub use clients::{Clients, Upstreams};
 pub use config::{AuthMode, EdgeConfig, Settings, UpstreamArgs};
-pub use healthcheck::healthcheck;
+pub use healthcheck::{Probe, healthcheck};
 pub use serve::{Edge, Error};
 pub use state::State;
 

@@ -1,12 +1,12 @@
 //! The edge as a process of its own.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use everything_edge::{
-    Edge, EdgeConfig, UpstreamArgs, Upstreams,
-    config::{BadSettings, EXIT_USAGE},
+    Edge, EdgeConfig, Probe, UpstreamArgs, Upstreams,
+    config::{BadSettings, EXIT_USAGE, generate_key},
     healthcheck,
 };
 use serving::{Upstream, UpstreamSettings};
@@ -29,21 +29,32 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Asks the edge that runs with the same settings whether it is alive. For containers.
-    Healthcheck,
+    Healthcheck {
+        /// Whether it is ready, too: whether the services that it needs answer.
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Writes a random secret for REQUEST_STATE_KEYS_FILE, unless the file is there already.
+    GenerateKey { file: PathBuf },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    if let Some(Command::GenerateKey { file }) = &cli.command {
+        generate_key(file).with_context(|| format!("cannot write {}", file.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (settings, replicas) = match (cli.edge.check(), cli.upstreams.check()) {
         (Ok(settings), Ok(replicas)) => (settings, replicas),
         (settings, replicas) => return Ok(refuse(settings.err(), replicas.err())),
     };
-    if let Some(Command::Healthcheck) = cli.command {
-        return healthcheck(&settings)
+    if let Some(Command::Healthcheck { ready }) = cli.command {
+        let probe = if ready { Probe::Ready } else { Probe::Alive };
+        return healthcheck(&settings, probe)
             .await
             .map(|()| ExitCode::SUCCESS)
-            .context("the edge is not alive");
+            .with_context(|| format!("the edge is not {probe}"));
     }
     let _telemetry = telemetry::init("everything-edge", &cli.telemetry)?;
     let shutdown = serving::shutdown_signal()?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use everything::{Config, Everything, banner};
-use everything_edge::{config::EXIT_USAGE, healthcheck};
+use everything_edge::{Probe, config::EXIT_USAGE, healthcheck};
 use redis_store::{Redis, RedisArgs};
 use telemetry::TelemetryArgs;
 
@@ -46,7 +46,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     if let Some(Command::Healthcheck) = cli.command {
-        return healthcheck(&settings)
+        return healthcheck(&settings, Probe::Alive)
             .await
             .map(|()| ExitCode::SUCCESS)
             .context("the server is not alive");

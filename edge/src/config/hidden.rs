@@ -1,4 +1,4 @@
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::{convert::Infallible, fmt, fs, io, path::Path, str::FromStr};
 
 use super::BadSettings;
 
@@ -10,11 +10,16 @@ const SHORTEST: usize = 32;
 pub struct Hidden(String);
 
 impl Hidden {
-    /// The comma-separated secrets in it.
+    /// What a file holds.
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        fs::read_to_string(path).map(Self)
+    }
+
+    /// The secrets in it, between commas or line ends.
     pub(super) fn secrets(&self, name: &'static str, bad: &mut BadSettings) -> Vec<String> {
         let secrets: Vec<String> = self
             .0
-            .split(',')
+            .split([',', '\n'])
             .map(str::trim)
             .filter(|secret| !secret.is_empty())
             .map(str::to_owned)

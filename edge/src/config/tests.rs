@@ -139,3 +139,26 @@ fn a_port_of_the_systems_choice_is_part_of_the_default_base_uri() {
         "https://mcp.example.com"
     );
 }
+
+#[test]
+fn request_state_keys_come_from_a_file_too() {
+    let path = std::env::temp_dir().join(format!("edge-keys-{}", uuid::Uuid::new_v4()));
+    let config = EdgeConfig {
+        request_state_keys_file: Some(path.clone()),
+        ..EdgeConfig::default()
+    };
+    assert_eq!(problems(&config), ["REQUEST_STATE_KEYS_FILE"], "no such file");
+    for (content, good) in [
+        ("", false),
+        ("too short\n", false),
+        ("0123456789abcdef0123456789abcdef\n", true),
+        (
+            "0123456789abcdef0123456789abcdef\nfedcba9876543210fedcba9876543210\n",
+            true,
+        ),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        assert_eq!(config.check().is_ok(), good, "{content:?}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}

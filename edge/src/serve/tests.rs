@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use crate::{
-    EdgeConfig, healthcheck,
+    EdgeConfig, Probe, healthcheck,
     testing::{Harness, Listening},
 };
 
@@ -317,7 +317,16 @@ async fn garbage_closes_only_its_own_connection() {
     }
     let mut settings = (*edge.harness.state.config).clone();
     settings.port = edge.address.port();
-    healthcheck(&settings).await.unwrap();
+    healthcheck(&settings, Probe::Alive).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_edge_without_services_is_alive_but_not_ready() {
+    let edge = listen(EdgeConfig::default()).await;
+    let mut settings = (*edge.harness.state.config).clone();
+    settings.port = edge.address.port();
+    healthcheck(&settings, Probe::Alive).await.unwrap();
+    assert!(healthcheck(&settings, Probe::Ready).await.is_err());
 }
 
 #[tokio::test]
@@ -331,5 +340,5 @@ async fn the_healthcheck_fails_where_nobody_listens() {
         .expect("in time")
         .unwrap()
         .unwrap();
-    assert!(healthcheck(&settings).await.is_err());
+    assert!(healthcheck(&settings, Probe::Alive).await.is_err());
 }
