@@ -4,6 +4,7 @@
 //!   requests to the edges in turn.
 //! - [`Browser`]: follows the login pages as a person would, and ends with a token.
 //! - [`client`]: a raw MCP client, for what no SDK shows.
+//! - [`compose`]: docker-compose.yml and the Dockerfile, run without Docker.
 //! - [`conformance`]: runs the official suite and reads its verdicts.
 //! - [`OtlpReceiver`]: where parts send spans and metrics to, over OTLP/gRPC, for tests that look at them.
 //! - [`rmcp_client`]: the Rust SDK's client, logged in by OAuth.
@@ -11,6 +12,7 @@
 
 mod browser;
 pub mod client;
+pub mod compose;
 pub mod conformance;
 pub mod otlp;
 pub mod rmcp_client;
