@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use rmcp::{
     RoleClient, ServiceExt,
-    service::RunningService,
+    service::{ClientLifecycleMode, ClientServiceExt, RunningService},
     transport::{
         AuthClient, StreamableHttpClientTransport,
         auth::{AuthorizationRequest, OAuthState},
@@ -77,9 +77,14 @@ impl Login {
 
     /// Opens a session. `person` answers what the server asks.
     pub async fn open(&self, person: Person) -> anyhow::Result<Client> {
+        self.open_in(ClientLifecycleMode::Initialize, person).await
+    }
+
+    /// Opens a session, or goes without one.
+    pub async fn open_in(&self, lifecycle: ClientLifecycleMode, person: Person) -> anyhow::Result<Client> {
         let config = StreamableHttpClientTransportConfig::with_uri(self.url.as_str());
         let transport = StreamableHttpClientTransport::with_client(self.http.clone(), config);
-        let client = timeout(DEADLINE, person.serve(transport)).await;
+        let client = timeout(DEADLINE, person.serve_with_lifecycle(transport, lifecycle)).await;
         client
             .context("the handshake takes too long")?
             .context("no handshake")

@@ -108,6 +108,11 @@ impl Stack {
         self.proxy.authorize(token);
     }
 
+    /// Breaks off every event stream that is open, as a bad network would; answers with how many there were.
+    pub fn break_streams(&self) -> usize {
+        self.proxy.break_streams()
+    }
+
     /// The Redis that the stack uses.
     pub fn redis(&self) -> Option<&RedisServer> {
         self.redis.as_ref()

@@ -10,16 +10,20 @@ use std::{
 
 use anyhow::Context;
 use axum::{Router, body::Body, extract::State, response::IntoResponse};
+use futures::{StreamExt, stream};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{AUTHORIZATION, CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Above the edge's own limit, so that the edge is the one to refuse.
@@ -37,6 +41,8 @@ struct Shared {
     edges: Mutex<Vec<SocketAddr>>,
     turn: AtomicUsize,
     token: Mutex<Option<HeaderValue>>,
+    /// Every event stream that is open holds a receiver, and ends when it becomes true.
+    streams: Mutex<watch::Sender<bool>>,
     client: Client<HttpConnector, Full<bytes::Bytes>>,
 }
 
@@ -48,6 +54,7 @@ impl Proxy {
             edges: Mutex::default(),
             turn: AtomicUsize::new(0),
             token: Mutex::default(),
+            streams: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).build_http(),
         });
         let stop = CancellationToken::new();
@@ -77,6 +84,14 @@ impl Proxy {
 
     pub fn authorize(&self, token: &str) {
         *lock(&self.shared.token) = HeaderValue::try_from(format!("Bearer {token}")).ok();
+    }
+
+    /// Breaks off every event stream that is open, in the middle of its body; answers with how many there were.
+    pub fn break_streams(&self) -> usize {
+        let streams = std::mem::take(&mut *lock(&self.shared.streams));
+        let open = streams.receiver_count();
+        streams.send_replace(true);
+        open
     }
 }
 
@@ -120,7 +135,28 @@ async fn pass_on(shared: &Shared, request: Request<Body>) -> anyhow::Result<Resp
     let (mut parts, body) = response.context("the edge does not answer")?.into_parts();
     without_hop_by_hop(&mut parts.headers);
     // Streams through; a client that leaves ends the connection to the edge too.
-    Ok(Response::from_parts(parts, Body::new(body)))
+    let body = Body::new(body);
+    let events = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(b"text/event-stream");
+    let body = if events {
+        breakable(body, lock(&shared.streams).subscribe())
+    } else {
+        body
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+/// Ends in an error, which closes the connection, when it is broken.
+fn breakable(body: Body, mut broken: watch::Receiver<bool>) -> Body {
+    let (until, failed) = oneshot::channel();
+    let breaking = async move {
+        // Without a sender there is nobody left to break it.
+        if broken.wait_for(|broken| *broken).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        _ = until.send(axum::Error::new("broken off"));
+    };
+    let failure = stream::once(failed).filter_map(async |failure| failure.ok().map(Err));
+    Body::from_stream(body.into_data_stream().take_until(breaking).chain(failure))
 }
 
 fn without_hop_by_hop(headers: &mut HeaderMap) {
