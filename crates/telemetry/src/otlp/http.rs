@@ -1,0 +1,64 @@
+//! OTLP over HTTP: the exporters run on threads of their own, the requests on the process's runtime.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use rustls::ClientConfig;
+use tokio::runtime::Handle;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Bounds a request whatever `OTEL_EXPORTER_OTLP_TIMEOUT` says, which the exporter keeps itself.
+const LONGEST: Duration = Duration::from_secs(60);
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+pub struct OtlpHttp {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    runtime: Handle,
+}
+
+impl OtlpHttp {
+    /// Must be called within a Tokio runtime.
+    pub fn new(tls: ClientConfig) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            runtime: Handle::current(),
+        }
+    }
+}
+
+impl fmt::Debug for OtlpHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OtlpHttp")
+    }
+}
+
+#[async_trait]
+impl HttpClient for OtlpHttp {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        let exchange = async move {
+            let response = client.request(request.map(Full::new)).await?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
+            Ok::<_, HttpError>(Response::from_parts(parts, body))
+        };
+        self.runtime
+            .spawn(tokio::time::timeout(LONGEST, exchange))
+            .await??
+    }
+}
