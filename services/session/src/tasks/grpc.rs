@@ -4,16 +4,17 @@ use std::{pin::Pin, sync::Arc};
 
 use everything_proto::session::v1::{
     CancelTaskRequest, CancelTaskResponse, ClaimTasksRequest, ClaimTasksResponse, CreateTaskRequest,
-    CreateTaskResponse, GetTaskRequest, GetTaskResponse, RenewTasksRequest, RenewTasksResponse,
-    ReportTaskRequest, ReportTaskResponse, TaskGap, UpdateTaskRequest, UpdateTaskResponse, WatchTasksRequest,
-    WatchTasksResponse, task_service_server::TaskService, watch_tasks_response::Event,
+    CreateTaskResponse, GetTaskRequest, GetTaskResponse, ListTasksRequest, ListTasksResponse,
+    RenewTasksRequest, RenewTasksResponse, ReportTaskRequest, ReportTaskResponse, TaskGap, UpdateTaskRequest,
+    UpdateTaskResponse, WatchTasksRequest, WatchTasksResponse, task_service_server::TaskService,
+    watch_tasks_response::Event,
 };
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{Operations, TaskId, news::Heard};
+use super::{Operations, TaskId, news::Heard, record::Origin};
 use crate::{Error, UserId};
 
 pub(crate) struct TaskGrpc {
@@ -34,12 +35,16 @@ impl TaskService for TaskGrpc {
             runner_id,
             call,
             protocol_version,
+            ttl_ms,
+            session,
         } = request.into_inner();
         let call = call.ok_or_else(|| Error::Invalid("call: is missing".to_owned()))?;
-        let (task, run) = self
-            .operations
-            .create(call, &protocol_version, &runner_id)
-            .await?;
+        let origin = Origin {
+            protocol_version,
+            session,
+            ttl_ms,
+        };
+        let (task, run) = self.operations.create(call, origin, &runner_id).await?;
         Ok(Response::new(CreateTaskResponse {
             task: Some(task),
             run,
@@ -53,6 +58,23 @@ impl TaskService for TaskGrpc {
         Ok(Response::new(GetTaskResponse { task: Some(task) }))
     }
 
+    async fn list_tasks(
+        &self,
+        request: Request<ListTasksRequest>,
+    ) -> Result<Response<ListTasksResponse>, Status> {
+        let ListTasksRequest {
+            user_id,
+            protocol_version,
+            cursor,
+        } = request.into_inner();
+        let user = UserId::parse(&user_id)?;
+        let (tasks, next_cursor) = self
+            .operations
+            .list(&user, &protocol_version, cursor.as_deref())
+            .await?;
+        Ok(Response::new(ListTasksResponse { tasks, next_cursor }))
+    }
+
     async fn update_task(
         &self,
         request: Request<UpdateTaskRequest>,
@@ -62,11 +84,18 @@ impl TaskService for TaskGrpc {
             user_id,
             answers_json,
             runner_id,
+            refusal,
         } = request.into_inner();
         let (id, user) = names(&task_id, &user_id)?;
-        let answers = answers_json.into_iter().collect();
-        let run = self.operations.update(&id, &user, answers, &runner_id).await?;
-        Ok(Response::new(UpdateTaskResponse { run }))
+        let (task, run) = match refusal {
+            Some(refusal) => (self.operations.refuse(&id, &user, refusal).await?, None),
+            None => {
+                let answers = answers_json.into_iter().collect();
+                self.operations.update(&id, &user, answers, &runner_id).await?
+            }
+        };
+        let task = Some(task);
+        Ok(Response::new(UpdateTaskResponse { run, task }))
     }
 
     async fn cancel_task(
@@ -75,8 +104,8 @@ impl TaskService for TaskGrpc {
     ) -> Result<Response<CancelTaskResponse>, Status> {
         let CancelTaskRequest { task_id, user_id } = request.into_inner();
         let (id, user) = names(&task_id, &user_id)?;
-        self.operations.cancel(&id, &user).await?;
-        Ok(Response::new(CancelTaskResponse {}))
+        let task = Some(self.operations.cancel(&id, &user).await?);
+        Ok(Response::new(CancelTaskResponse { task }))
     }
 
     async fn claim_tasks(
@@ -107,8 +136,9 @@ impl TaskService for TaskGrpc {
         } = request.into_inner();
         let id = TaskId::parse(&task_id)?;
         let outcome = outcome.ok_or_else(|| Error::Invalid("outcome: is missing".to_owned()))?;
-        let accepted = self.operations.report(&id, run, outcome).await?;
-        Ok(Response::new(ReportTaskResponse { accepted }))
+        let task = self.operations.report(&id, run, outcome).await?;
+        let accepted = task.is_some();
+        Ok(Response::new(ReportTaskResponse { accepted, task }))
     }
 
     async fn watch_tasks(

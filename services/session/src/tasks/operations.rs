@@ -2,16 +2,21 @@
 
 use bytes::Bytes;
 use everything_proto::{
-    feature::v1::CallToolRequest,
+    feature::v1::{CallToolRequest, Error as FeatureError},
     session::v1::{Task, TaskChanged, TaskRun, renew_tasks_request::Run, report_task_request::Outcome},
 };
 use prost::Message;
 
-use super::{Record, TaskDependencies, TaskId, TaskSettings, record::milliseconds};
+use super::{
+    Record, TaskDependencies, TaskId, TaskSettings,
+    record::{Origin, milliseconds},
+};
 use crate::{Error, UserId};
 
 /// Tries of one change, when others change the same task at the same time.
 const ATTEMPTS: usize = 32;
+/// Tasks of one page of a list.
+const PAGE: usize = 50;
 /// Tasks claimed at once.
 const MAX_CLAIMS: usize = 256;
 
@@ -31,7 +36,7 @@ impl Operations {
     pub(super) async fn create(
         &self,
         call: CallToolRequest,
-        protocol_version: &str,
+        origin: Origin,
         runner: &str,
     ) -> Result<(Task, Option<TaskRun>), Error> {
         let user = call
@@ -48,13 +53,7 @@ impl Operations {
         }
         let id = TaskId::generate()?;
         let store = &self.dependencies.store;
-        let mut record = Record::new(
-            &id,
-            &call,
-            protocol_version,
-            &self.settings,
-            store.now_ms().await?,
-        );
+        let mut record = Record::new(&id, &call, origin, &self.settings, store.now_ms().await?);
         if !runner.is_empty() {
             let now_ms = record.task.created_at_ms;
             record.claim(self.settings.lease, now_ms);
@@ -81,7 +80,7 @@ impl Operations {
         user: &UserId,
         answers: Vec<(String, Bytes)>,
         runner: &str,
-    ) -> Result<Option<TaskRun>, Error> {
+    ) -> Result<(Task, Option<TaskRun>), Error> {
         self.owned(id, user).await?;
         let lease = self.settings.lease;
         let (goes_on, record) = self
@@ -93,16 +92,67 @@ impl Operations {
                 goes_on
             })
             .await?;
-        if !goes_on || runner.is_empty() {
-            return Ok(None);
-        }
-        self.run_of(id, &record).await
+        let run = if goes_on && !runner.is_empty() {
+            self.run_of(id, &record).await?
+        } else {
+            None
+        };
+        Ok((record.task, run))
     }
 
-    pub(super) async fn cancel(&self, id: &TaskId, user: &UserId) -> Result<(), Error> {
+    /// The owner will not answer what is asked.
+    pub(super) async fn refuse(
+        &self,
+        id: &TaskId,
+        user: &UserId,
+        refusal: FeatureError,
+    ) -> Result<Task, Error> {
         self.owned(id, user).await?;
-        self.change(id, |record, now_ms| record.cancel(now_ms)).await?;
-        Ok(())
+        let refused = self.change(id, |record, now_ms| record.refuse(refusal.clone(), now_ms));
+        Ok(refused.await?.1.task)
+    }
+
+    pub(super) async fn cancel(&self, id: &TaskId, user: &UserId) -> Result<Task, Error> {
+        self.owned(id, user).await?;
+        let cancelled = self.change(id, |record, now_ms| record.cancel(now_ms));
+        Ok(cancelled.await?.1.task)
+    }
+
+    /// A page of the user's tasks of one revision, and where the next one begins.
+    pub(super) async fn list(
+        &self,
+        user: &UserId,
+        protocol_version: &str,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Task>, Option<String>), Error> {
+        let bad_cursor = || Error::Invalid("cursor: is not one of this list any more".to_owned());
+        let store = &self.dependencies.store;
+        let mut after = match cursor {
+            Some(cursor) => Some(TaskId::parse(cursor).map_err(|_| bad_cursor())?),
+            None => None,
+        };
+        let mut tasks = Vec::new();
+        loop {
+            let page = store.of_user(user, after.as_ref(), PAGE).await?;
+            let page = page.ok_or_else(bad_cursor)?;
+            let is_last = page.len() < PAGE;
+            for (id, record) in page {
+                // One more than fits: there is a next page.
+                if tasks.len() == PAGE {
+                    return Ok((tasks, after.map(|after| after.to_string())));
+                }
+                // Without one: it is being created, or its creation failed.
+                if let Some(record) = record
+                    && record.task.protocol_version == protocol_version
+                {
+                    tasks.push(without_contents(record.task));
+                }
+                after = Some(id);
+            }
+            if is_last {
+                return Ok((tasks, None));
+            }
+        }
     }
 
     pub(super) async fn claim(&self, most: usize) -> Result<Vec<TaskRun>, Error> {
@@ -146,7 +196,13 @@ impl Operations {
         Ok(lost)
     }
 
-    pub(super) async fn report(&self, id: &TaskId, run: u64, outcome: Outcome) -> Result<bool, Error> {
+    /// The task as it is now, or nothing where the run is not the current one.
+    pub(super) async fn report(
+        &self,
+        id: &TaskId,
+        run: u64,
+        outcome: Outcome,
+    ) -> Result<Option<Task>, Error> {
         let max_bytes = self.settings.max_bytes;
         let reported = self.change(id, |record, now_ms| {
             if !record.is_run_by(run) {
@@ -154,9 +210,12 @@ impl Operations {
             }
             match outcome.clone() {
                 Outcome::InputRequired(required) => record.ask(required, now_ms),
-                Outcome::ResultJson(result) if result.len() > max_bytes => {
+                Outcome::ResultJson(result) | Outcome::FailedResultJson(result)
+                    if result.len() > max_bytes =>
+                {
                     record.fail_with("the result is too large to be kept", now_ms);
                 }
+                Outcome::FailedResultJson(result) => record.fail_by_result(result, now_ms),
                 Outcome::ResultJson(result) => record.complete(result, now_ms),
                 Outcome::Error(error) if error.encoded_len() > max_bytes => {
                     record.fail_with("the error is too large to be kept", now_ms);
@@ -171,9 +230,9 @@ impl Operations {
                 if accepted && record.wants_runner_at_ms() == Some(0) {
                     self.announce(&record).await;
                 }
-                Ok(accepted)
+                Ok(accepted.then(|| without_contents(record.task)))
             }
-            Err(Error::TaskNotFound) => Ok(false),
+            Err(Error::TaskNotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -235,6 +294,18 @@ impl Operations {
             call: Some(record.call(call)),
             protocol_version: record.task.protocol_version.clone(),
             lease_ms: milliseconds(self.settings.lease),
+            session: record.task.session.clone(),
         }
+    }
+}
+
+/// What lists and news tell of a task.
+fn without_contents(task: Task) -> Task {
+    Task {
+        input_requests: Vec::new(),
+        result_json: Bytes::new(),
+        error: None,
+        client_capabilities: None,
+        ..task
     }
 }

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use everything_proto::{
     feature::v1::{CallToolRequest, Error as FeatureError, InputRequired},
-    session::v1::{Task, TaskStatus},
+    session::v1::{Task, TaskSession, TaskStatus},
 };
 use rand::{TryRng, rngs::SysRng};
 
@@ -27,6 +27,8 @@ const MAX_ROUNDS: u32 = 64;
 const MAX_QUESTIONS: usize = 64;
 /// Bytes of a feature's state, and of all questions of a round.
 const MAX_ROUND_BYTES: usize = 1024 * 1024;
+/// A task that expires at once could not be asked about.
+const MIN_TTL_MS: u64 = 1_000;
 /// Characters of a status message.
 const MAX_MESSAGE_CHARS: usize = 256;
 /// JSON-RPC: something failed on the server's side.
@@ -34,6 +36,15 @@ const INTERNAL_ERROR: i32 = -32603;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(String);
+
+/// Where a call that becomes a task comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    pub protocol_version: String,
+    pub session: Option<TaskSession>,
+    /// How long its owner would like it kept.
+    pub ttl_ms: Option<u64>,
+}
 
 /// A task as it is kept. The call that it makes is kept beside it, as it does not change.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -99,11 +110,12 @@ impl Record {
     pub fn new(
         id: &TaskId,
         call: &CallToolRequest,
-        protocol_version: &str,
+        origin: Origin,
         settings: &TaskSettings,
         now_ms: i64,
     ) -> Self {
         let context = call.context.clone().unwrap_or_default();
+        let wanted = origin.ttl_ms.unwrap_or(u64::MAX).max(MIN_TTL_MS);
         Self {
             user_id: context
                 .principal
@@ -114,11 +126,12 @@ impl Record {
                 status: TaskStatus::Working.into(),
                 created_at_ms: now_ms,
                 updated_at_ms: now_ms,
-                ttl_ms: milliseconds(settings.ttl),
+                ttl_ms: wanted.min(milliseconds(settings.ttl)),
                 poll_interval_ms: milliseconds(settings.poll_interval),
                 change: 1,
                 client_capabilities: context.client_capabilities,
-                protocol_version: protocol_version.to_owned(),
+                protocol_version: origin.protocol_version,
+                session: origin.session,
                 ..Task::default()
             },
             state: context.state,
@@ -188,6 +201,16 @@ impl Record {
         let message = error.message.chars().take(MAX_MESSAGE_CHARS).collect();
         self.end(TaskStatus::Failed, message, now_ms);
         self.task.error = Some(error);
+    }
+
+    /// The call has a result, which says that it failed.
+    pub fn fail_by_result(&mut self, result: Bytes, now_ms: i64) {
+        self.end(
+            TaskStatus::Failed,
+            "the tool reported an error".to_owned(),
+            now_ms,
+        );
+        self.task.result_json = result;
     }
 
     pub fn fail_with(&mut self, sentence: &str, now_ms: i64) {
@@ -263,6 +286,13 @@ impl Record {
             self.task.set_status(TaskStatus::Working);
         }
         all
+    }
+
+    /// The owner will not answer. Without effect where nothing is asked.
+    pub fn refuse(&mut self, error: FeatureError, now_ms: i64) {
+        if self.task.status() == TaskStatus::InputRequired {
+            self.fail(error, now_ms);
+        }
     }
 
     /// The call of the next round.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 pub use self::{memory::MemoryTaskStore, redis::RedisTaskStore};
 use super::{Record, TaskId};
-use crate::Error;
+use crate::{Error, UserId};
 
 /// A record, and what it is compared by when it is written back.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,15 @@ pub trait TaskStore: Send + Sync + 'static {
     ) -> Result<(), Error>;
 
     async fn load(&self, id: &TaskId) -> Result<Option<Kept>, Error>;
+
+    /// At most `most` tasks of a user that have not expired, in a stable order, from after the one named on. A record comes
+    /// without its result, or not at all where it is not there yet. `None`: the user has no such task as named.
+    async fn of_user(
+        &self,
+        user: &UserId,
+        after: Option<&TaskId>,
+        most: usize,
+    ) -> Result<Option<Vec<(TaskId, Option<Record>)>>, Error>;
 
     /// The call as it was created. `None` once the task is over.
     async fn call(&self, id: &TaskId) -> Result<Option<Bytes>, Error>;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Kept, Record, TaskId, TaskStore};
-use crate::{Error, sync::lock};
+use crate::{Error, UserId, sync::lock};
 
 /// Tasks of all users together.
 const MAX_TASKS: usize = 100_000;
@@ -76,6 +76,36 @@ impl TaskStore for MemoryTaskStore {
             .get(id)
             .map(|entry| entry.kept.clone())
             .filter(|kept| kept.record.expires_at_ms() > now_ms()))
+    }
+
+    async fn of_user(
+        &self,
+        user: &UserId,
+        after: Option<&TaskId>,
+        most: usize,
+    ) -> Result<Option<Vec<(TaskId, Option<Record>)>>, Error> {
+        let now = now_ms();
+        let tasks = lock(&self.0);
+        let mut own: Vec<_> = tasks
+            .iter()
+            .map(|(id, entry)| (entry.kept.record.expires_at_ms(), id, &entry.kept.record))
+            .filter(|(expires, _, record)| *expires > now && record.user_id == user.as_str())
+            .collect();
+        own.sort_by_key(|(expires, id, _)| (*expires, *id));
+        let from = match after {
+            None => 0,
+            Some(after) => match own.iter().position(|(_, id, _)| *id == after) {
+                Some(position) => position + 1,
+                None => return Ok(None),
+            },
+        };
+        let page = own.into_iter().skip(from).take(most);
+        let page = page.map(|(_, id, record)| {
+            let mut record = record.clone();
+            record.task.result_json = Bytes::new();
+            (id.clone(), Some(record))
+        });
+        Ok(Some(page.collect()))
     }
 
     async fn call(&self, id: &TaskId) -> Result<Option<Bytes>, Error> {

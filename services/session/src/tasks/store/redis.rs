@@ -1,13 +1,14 @@
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use redis::{FromRedisValue, Script, ScriptInvocation};
 use redis_store::{Commands, Redis, keys};
 use sha2::{Digest, Sha256};
 
 use super::{Kept, Record, TaskId, TaskStore};
-use crate::Error;
+use crate::{Error, UserId};
 
 const CREATE: &str = "
 redis.call('HSET', KEYS[1], 'version', 1, 'record', ARGV[1], 'call', ARGV[2])
@@ -18,15 +19,23 @@ const SAVE: &str = "
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
 redis.call('HINCRBY', KEYS[1], 'version', 1)
 redis.call('HSET', KEYS[1], 'record', ARGV[2])
-if ARGV[3] == '1' then redis.call('HDEL', KEYS[1], 'call') end
+if ARGV[3] == '1' then
+  redis.call('HDEL', KEYS[1], 'call')
+  redis.call('HSET', KEYS[1], 'result', ARGV[4])
+end
 return 1";
 
 const ADMIT: &str = "
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[3], ARGV[4])
-redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) - tonumber(ARGV[1]) then
+  redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+end
 return 1";
+
+/// Records of a list that are read at once.
+const CONCURRENCY: usize = 16;
 
 /// The shared store: any number of replicas over one Redis. A task, the tasks of a user, and the index each have a key of
 /// their own; the index is written so that it may name too much, but never too little.
@@ -57,6 +66,14 @@ impl RedisTaskStore {
         command.query_async(&mut commands).await.map_err(failed)
     }
 
+    /// Without its result.
+    async fn record(&self, id: TaskId) -> Result<(TaskId, Option<Record>), Error> {
+        let mut command = redis::cmd("HGET");
+        command.arg(keys::task::state(id.as_str())).arg("record");
+        let record: Option<Vec<u8>> = self.query(&command).await?;
+        Ok((id, record.as_deref().map(decoded).transpose()?))
+    }
+
     async fn index(&self, id: &TaskId, at_ms: i64) -> Result<(), Error> {
         self.query(
             redis::cmd("ZADD")
@@ -83,7 +100,7 @@ impl TaskStore for RedisTaskStore {
         max_per_user: usize,
     ) -> Result<(), Error> {
         let expires = record.expires_at_ms();
-        let user = keys::task::of_user(&URL_SAFE_NO_PAD.encode(Sha256::digest(&record.user_id)));
+        let user = tasks_of(&record.user_id);
         let admitted: bool = self
             .run(
                 self.admit
@@ -118,14 +135,47 @@ impl TaskStore for RedisTaskStore {
         command
             .arg(keys::task::state(id.as_str()))
             .arg("version")
-            .arg("record");
-        let (version, record): (Option<u64>, Option<Vec<u8>>) = self.query(&command).await?;
-        let (Some(version), Some(record)) = (version, record) else {
+            .arg("record")
+            .arg("result");
+        let kept: (Option<u64>, Option<Vec<u8>>, Option<Vec<u8>>) = self.query(&command).await?;
+        let (Some(version), Some(record), result) = kept else {
             return Ok(None);
         };
-        let record =
-            Record::decode(record.as_slice()).map_err(|error| Error::Corrupt(format!("a task: {error}")))?;
+        let mut record = decoded(&record)?;
+        record.task.result_json = result.unwrap_or_default().into();
         Ok(Some(Kept { version, record }))
+    }
+
+    async fn of_user(
+        &self,
+        user: &UserId,
+        after: Option<&TaskId>,
+        most: usize,
+    ) -> Result<Option<Vec<(TaskId, Option<Record>)>>, Error> {
+        let key = tasks_of(user.as_str());
+        let mut expired = redis::cmd("ZREMRANGEBYSCORE");
+        expired.arg(&key).arg("-inf").arg(self.now_ms().await?);
+        self.query::<i64>(&expired).await?;
+        let from = match after {
+            None => 0,
+            Some(after) => {
+                let mut rank = redis::cmd("ZRANK");
+                rank.arg(&key).arg(after.as_str());
+                match self.query::<Option<i64>>(&rank).await? {
+                    Some(rank) => rank + 1,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let mut page = redis::cmd("ZRANGE");
+        page.arg(&key)
+            .arg(from)
+            .arg(from + i64::try_from(most).unwrap_or(i64::MAX) - 1);
+        let ids: Vec<String> = self.query(&page).await?;
+        let ids: Vec<TaskId> = ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect();
+        let records = ids.into_iter().map(|id| self.record(id));
+        let records = stream::iter(records).buffered(CONCURRENCY).try_collect().await?;
+        Ok(Some(records))
     }
 
     async fn call(&self, id: &TaskId) -> Result<Option<Bytes>, Error> {
@@ -137,6 +187,9 @@ impl TaskStore for RedisTaskStore {
 
     async fn save(&self, id: &TaskId, version: u64, record: &Record) -> Result<bool, Error> {
         let due = record.wants_runner_at_ms();
+        // By itself, so that lists need not read it.
+        let mut record = record.clone();
+        let result = std::mem::take(&mut record.task.result_json);
         // Before: a task that nobody would find could never go on.
         if let Some(at) = due {
             self.index(id, at).await?;
@@ -147,7 +200,8 @@ impl TaskStore for RedisTaskStore {
                     .key(keys::task::state(id.as_str()))
                     .arg(version)
                     .arg(record.encode_to_vec())
-                    .arg(u8::from(record.is_over())),
+                    .arg(u8::from(record.is_over()))
+                    .arg(result.as_ref()),
             )
             .await?;
         if saved {
@@ -183,6 +237,14 @@ impl TaskStore for RedisTaskStore {
         }
         Ok(())
     }
+}
+
+fn tasks_of(user_id: &str) -> String {
+    keys::task::of_user(&URL_SAFE_NO_PAD.encode(Sha256::digest(user_id)))
+}
+
+fn decoded(record: &[u8]) -> Result<Record, Error> {
+    Record::decode(record).map_err(|error| Error::Corrupt(format!("a task: {error}")))
 }
 
 fn unindex(id: &TaskId) -> redis::Cmd {
