@@ -231,6 +231,7 @@ impl EdgeConfig {
                 .unwrap_or_default(),
             session_cache_age: bad.seconds("SESSION_CACHE_SECS", &self.session_cache_secs, 3600.0),
             input_timeout: bad.seconds("INPUT_TIMEOUT_SECS", &self.input_timeout_secs, 86_400.0),
+            knows_users: auth != Some(AuthMode::Disabled),
             call_idle_timeout: bad.seconds("CALL_IDLE_TIMEOUT_SECS", &self.call_idle_timeout_secs, 86_400.0),
             state_keys: StateKeys::new(
                 &self.request_state_secrets(&mut bad),

@@ -7,6 +7,7 @@
 mod answers;
 mod calls;
 mod delete;
+mod described;
 mod event_body;
 mod exchange;
 mod get;
@@ -23,10 +24,12 @@ mod refusal;
 mod requests;
 mod scopes;
 mod session_cache;
+mod session_tasks;
 mod sessions;
 mod stateless;
 mod streams;
 mod tasks;
+mod tool_facts;
 
 pub use delete::delete;
 pub use get::get;
@@ -40,12 +43,8 @@ use std::{sync::Arc, time::Duration};
 use serving::CancellationToken;
 
 use self::{
-    in_flight::InFlight,
-    link::Link,
-    session_cache::SessionCache,
-    sessions::Sessions,
-    stateless::{DescribedCache, ToolHeaders},
-    tasks::Tasks,
+    described::DescribedCache, in_flight::InFlight, link::Link, session_cache::SessionCache,
+    sessions::Sessions, tasks::Tasks, tool_facts::KnownTools,
 };
 use crate::Clients;
 
@@ -60,6 +59,8 @@ pub struct McpSettings {
     pub input_timeout: Duration,
     /// How long a feature may be silent during a call.
     pub call_idle_timeout: Duration,
+    /// Whether clients say on whose behalf they come. Otherwise all are the same user.
+    pub knows_users: bool,
     /// Seal what clients keep between two rounds of a call.
     pub state_keys: StateKeys,
 }
@@ -72,7 +73,7 @@ pub struct Mcp {
     link: Link,
     in_flight: Arc<InFlight>,
     described: DescribedCache,
-    tool_headers: ToolHeaders,
+    known_tools: KnownTools,
     tasks: Tasks,
     state_keys: StateKeys,
     settings: McpSettings,
@@ -93,7 +94,7 @@ impl Mcp {
             shutdown.clone(),
         );
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(cache.clone().sweep()));
-        let tool_headers = ToolHeaders::start(link.news(), shutdown.clone());
+        let known_tools = KnownTools::start(link.news(), shutdown.clone());
         let tasks = Tasks::new(clients.tasks.clone(), link.edge_id(), shutdown);
         let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
         let mcp = Self {
@@ -101,8 +102,8 @@ impl Mcp {
             sessions,
             link,
             in_flight,
-            described: stateless::described_cache(),
-            tool_headers,
+            described: described::cache(),
+            known_tools,
             tasks,
             state_keys: settings.state_keys.clone(),
             settings,

@@ -8,6 +8,7 @@
 
 mod ask;
 mod content;
+mod core_tasks;
 mod elicitation;
 mod errors;
 mod handshake;
@@ -28,6 +29,7 @@ mod v2025_03_26;
 mod v2025_06_18;
 mod v2025_11_25;
 mod v2026_07_28;
+mod with_tasks;
 
 use std::collections::HashMap;
 
@@ -41,7 +43,10 @@ use everything_proto::{
 };
 use serde_json::value::RawValue;
 
-pub use self::stateless::{Envelope, Filter, Stateless};
+pub use self::{
+    stateless::{Envelope, Filter, Stateless},
+    with_tasks::{CoreTasks, WithTasks},
+};
 use crate::jsonrpc::{RequestId, RpcError};
 
 /// A request of the client, of whichever revision.
@@ -65,6 +70,8 @@ pub enum ClientRequest {
     CallTool {
         name: String,
         arguments: Option<Box<RawValue>>,
+        /// 2025-11-25: the call is to become a task.
+        task: Option<TaskWish>,
     },
     ReadResource {
         uri: String,
@@ -87,7 +94,7 @@ pub enum ClientRequest {
     Discover,
     /// 2026-07-28.
     Listen(Filter),
-    /// `io.modelcontextprotocol/tasks`.
+    /// `io.modelcontextprotocol/tasks`, and 2025-11-25.
     GetTask {
         task_id: String,
     },
@@ -95,10 +102,25 @@ pub enum ClientRequest {
     UpdateTask {
         task_id: String,
     },
-    /// `io.modelcontextprotocol/tasks`.
+    /// `io.modelcontextprotocol/tasks`, and 2025-11-25.
     CancelTask {
         task_id: String,
     },
+    /// 2025-11-25.
+    ListTasks {
+        cursor: Option<String>,
+    },
+    /// 2025-11-25: what the call of the task is answered with, once it is.
+    TaskResult {
+        task_id: String,
+    },
+}
+
+/// What a client says of the task that its call is to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskWish {
+    /// How long it should be kept, milliseconds from its creation.
+    pub ttl_ms: Option<u64>,
 }
 
 /// Params of `initialize`.
@@ -225,8 +247,11 @@ pub trait WithSessions: Revision {
     /// Reads a notification. An error is for the log only: notifications are not answered.
     fn notification(&self, method: &str, params: Option<&RawValue>) -> Result<ClientNotification, RpcError>;
 
-    /// The result of `initialize`.
-    fn initialize_result(&self, server: &DescribeResponse) -> Bytes;
+    /// The result of `initialize`. `knows_users`: whether clients have to say on whose behalf they come.
+    fn initialize_result(&self, server: &DescribeResponse, knows_users: bool) -> Bytes;
+
+    /// The tasks of the revision itself, where it has them.
+    fn core_tasks(&'static self) -> Option<&'static dyn CoreTasks>;
 
     /// The result of requests that have nothing to say.
     fn empty_result(&self) -> Bytes;
@@ -294,6 +319,15 @@ pub fn newest_stateless() -> &'static dyn Stateless {
 /// The revision without sessions of that exact name.
 pub fn stateless_by_version(version: &str) -> Option<&'static dyn Stateless> {
     Some(newest_stateless()).filter(|revision| revision.version() == version)
+}
+
+/// The revision of that exact name, where it has tasks.
+pub fn with_tasks(version: &str) -> Option<&'static dyn WithTasks> {
+    if v2026_07_28::REVISION.version() == version {
+        return Some(&v2026_07_28::REVISION);
+    }
+    let core = by_version(version)?.core_tasks()?;
+    Some(core)
 }
 
 /// The names of all revisions served, newest first, with and without sessions.

@@ -14,7 +14,7 @@ use everything_proto::{
     session::v1::UpdateRequest,
 };
 use serde_json::value::RawValue;
-use serving::{lasting, retry::backoff};
+use serving::{CancellationToken, lasting, retry::backoff};
 use tonic::{Code, Status, Streaming};
 
 use super::{
@@ -128,7 +128,9 @@ impl Run<'_> {
             match self.round(context.clone()).await? {
                 Round::Result(result) => return self.finish(result).await,
                 Round::InputRequired(required) => {
-                    context.inputs_json = self.bridge().ask(&required).await?;
+                    // Nothing but its client can answer a call.
+                    let moot = CancellationToken::new();
+                    context.inputs_json = self.bridge(&moot).ask(&required).await?;
                     context.state = required.state;
                 }
             }
@@ -226,13 +228,15 @@ impl Run<'_> {
         }
     }
 
-    fn bridge(&self) -> InputBridge<'_> {
+    fn bridge<'b>(&'b self, moot: &'b CancellationToken) -> InputBridge<'b> {
         InputBridge {
             link: &self.mcp.link,
             session: self.asker.session,
             revision: self.asker.revision,
             exchange: self.exchange,
             timeout: self.mcp.settings.input_timeout,
+            task: None,
+            moot,
         }
     }
 }
@@ -257,7 +261,8 @@ impl From<Failure> for Broken {
 impl From<Unanswered> for Failure {
     fn from(error: Unanswered) -> Self {
         match error {
-            Unanswered::Error(error) => Self::Rpc(error),
+            Unanswered::Error(error) | Unanswered::Refused(error) => Self::Rpc(error),
+            Unanswered::Moot => Self::Rpc(RpcError::internal("the answer is not needed any more")),
             Unanswered::SessionEnded => Self::SessionEnded,
         }
     }

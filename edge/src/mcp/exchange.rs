@@ -130,6 +130,17 @@ impl Exchange {
         })
     }
 
+    /// Becomes a stream before there is anything to send.
+    pub async fn open(&self) -> Result<(), NotSent> {
+        let mut progress = self.progress.lock().await;
+        if progress.streaming {
+            return Ok(());
+        }
+        let ids = self.append(self.open_entry().into_iter().collect()).await?;
+        self.start_stream(&mut progress, ids.first().map(String::as_str).unwrap_or_default());
+        Ok(())
+    }
+
     /// Sends a notification ahead of the answer.
     pub async fn notify(&self, message: Bytes) -> Result<(), NotSent> {
         self.send_ahead(message, String::new()).await

@@ -75,5 +75,8 @@ async fn negotiate(mcp: &Mcp, initialize: Initialize) -> Result<(Handshake, Byte
         client_info_json: initialize.client_info.get().to_owned().into(),
         client_capabilities_json: initialize.capabilities.get().to_owned().into(),
     };
-    Ok((handshake, revision.initialize_result(&described)))
+    Ok((
+        handshake,
+        revision.initialize_result(&described, mcp.settings.knows_users),
+    ))
 }

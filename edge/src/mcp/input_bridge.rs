@@ -10,6 +10,7 @@ use everything_proto::feature::v1::{InputRequest, InputRequired, input_request::
 use futures::{StreamExt, TryStreamExt, stream::FuturesUnordered};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serving::CancellationToken;
 use tokio::time::Instant;
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     error::Fault,
     jsonrpc::{INTERNAL_ERROR, ResponseOutcome, RpcError},
-    revisions::WithSessions,
+    revisions::{CoreTasks, WithSessions},
 };
 
 /// The client did not answer in time. The code that the official SDKs use for it.
@@ -32,6 +33,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub enum Unanswered {
     Error(RpcError),
+    /// The client answered with an error, such as a person's refusal.
+    Refused(RpcError),
+    /// Nobody waits for the answer any more.
+    Moot,
     /// The session is over; nobody is left to tell.
     SessionEnded,
 }
@@ -44,6 +49,10 @@ pub struct InputBridge<'a> {
     pub exchange: &'a Exchange,
     /// How long the client, and the person behind it, may take.
     pub timeout: Duration,
+    /// The task that asks, where it is one.
+    pub task: Option<(&'a dyn CoreTasks, &'a str)>,
+    /// Cancelled when nobody waits for the answers any more.
+    pub moot: &'a CancellationToken,
 }
 
 impl InputBridge<'_> {
@@ -58,12 +67,17 @@ impl InputBridge<'_> {
                 let message = self
                     .revision
                     .input_request(&id, request, &self.session.capabilities)?;
+                let message = match self.task {
+                    Some((core, task_id)) => core.about_task(&message, task_id),
+                    None => message,
+                };
                 Ok((id, request, message))
             })
             .collect::<Result<Vec<_>, RpcError>>()
             .map_err(Unanswered::Error)?;
         let deadline = Instant::now() + self.timeout;
-        questions
+        let ids: Vec<String> = questions.iter().map(|(id, ..)| id.clone()).collect();
+        let asking = questions
             .into_iter()
             .map(|(id, request, message)| async move {
                 let answer = self.ask_one(&id, request, message, deadline).await?;
@@ -71,8 +85,16 @@ impl InputBridge<'_> {
             })
             .collect::<FuturesUnordered<_>>()
             .boxed()
-            .try_collect()
-            .await
+            .try_collect();
+        tokio::select! {
+            answers = asking => answers,
+            () = self.moot.cancelled() => {
+                for id in ids {
+                    self.take_back(&id, "the answer is not needed any more").await;
+                }
+                Err(Unanswered::Moot)
+            }
+        }
     }
 
     async fn ask_one(
@@ -90,11 +112,7 @@ impl InputBridge<'_> {
         };
         self.exchange.ask(message, id).await?;
         let Ok(answer) = tokio::time::timeout_at(deadline, awaited.receive()).await else {
-            let reason = "the server waited too long for the answer";
-            // The client may be gone altogether; then nobody needs to be told.
-            _ = self
-                .exchange
-                .notify(self.revision.cancelled(id, Some(reason)))
+            self.take_back(id, "the server waited too long for the answer")
                 .await;
             let sentence = format!("the client did not answer {} in time", method(request));
             return Err(Unanswered::Error(RpcError::new(REQUEST_TIMED_OUT, sentence)));
@@ -105,8 +123,19 @@ impl InputBridge<'_> {
                 .revision
                 .input_response(request, &result)
                 .map_err(Unanswered::Error),
-            ResponseOutcome::Error(error) => Err(Unanswered::Error(refusal(request, &error))),
+            ResponseOutcome::Error(error) => Err(Unanswered::Refused(refusal(request, &error))),
         }
+    }
+
+    /// Tells the client not to answer.
+    async fn take_back(&self, id: &str, reason: &str) {
+        let cancelled = self.revision.cancelled(id, Some(reason));
+        let cancelled = match self.task {
+            Some((core, task_id)) => core.about_task(&cancelled, task_id),
+            None => cancelled,
+        };
+        // The client may be gone altogether; then nobody needs to be told.
+        _ = self.exchange.notify(cancelled).await;
     }
 }
 

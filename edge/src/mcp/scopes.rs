@@ -29,6 +29,8 @@ fn needed(request: &ClientRequest) -> Vec<&'static str> {
         | ClientRequest::CallTool { .. }
         | ClientRequest::GetTask { .. }
         | ClientRequest::UpdateTask { .. }
+        | ClientRequest::ListTasks { .. }
+        | ClientRequest::TaskResult { .. }
         | ClientRequest::CancelTask { .. } => vec![TOOLS],
         ClientRequest::ListResources { .. }
         | ClientRequest::ListResourceTemplates { .. }

@@ -1,11 +1,9 @@
 //! Requests of the revision without sessions (2026-07-28). Each stands for itself: nothing is kept between two of them.
 
 mod call;
-mod described;
 mod listen;
 mod request_state;
 mod tasks;
-mod tool_headers;
 
 use axum::response::{IntoResponse, Response};
 use everything_proto::feature::v1::{CallContext, Principal as FeaturePrincipal};
@@ -30,9 +28,7 @@ use crate::{
 
 use tasks::AsTask;
 
-pub use described::{Described, DescribedCache, cache as described_cache};
 pub use request_state::StateKeys;
-pub use tool_headers::{ToolFacts, ToolHeaders};
 
 /// The requested version is not served (MCP 2026-07-28, `UnsupportedProtocolVersionError`).
 const UNSUPPORTED_VERSION: i32 = -32022;
@@ -111,12 +107,8 @@ async fn request(
     };
     match request {
         ClientRequest::Listen(filter) => listen::open(job, filter).await,
-        ClientRequest::CallTool { name, arguments } => {
-            let facts = state
-                .mcp
-                .tool_headers
-                .of(&state.mcp, job.context(), &name)
-                .await?;
+        ClientRequest::CallTool { name, arguments, .. } => {
+            let facts = state.mcp.known_tools.of(&state.mcp, job.context(), &name).await?;
             mirrored_headers::check_params(headers, &facts.mirrored, arguments.as_deref())
                 .map_err(HttpRefusal::bad_request)?;
             let as_task = AsTask::of(&facts, &job.envelope.capabilities)?;

@@ -4,7 +4,9 @@
 //! nobody runs: it hears of such tasks at once, and asks every second in case it did not.
 
 mod keeper;
+mod operations;
 mod runner;
+mod telling;
 
 use std::{
     collections::HashMap,
@@ -18,6 +20,8 @@ use tokio::{
     sync::{Notify, broadcast},
     time::Instant,
 };
+
+pub use operations::{NewTask, answer, create, failure, refuse};
 
 use super::Mcp;
 
@@ -37,7 +41,7 @@ pub enum TaskNews {
 /// A handle on the tasks. Cheap to clone.
 #[derive(Clone)]
 pub struct Tasks {
-    pub client: TaskServiceClient<GrpcChannel>,
+    client: TaskServiceClient<GrpcChannel>,
     runner_id: Arc<str>,
     running: Arc<Mutex<HashMap<String, Running>>>,
     news: broadcast::Sender<TaskNews>,

@@ -10,7 +10,12 @@ use super::{
     session_wire::{Elicitation, Has},
 };
 
-pub(super) fn initialize_result(has: &Has, version: &str, server: &DescribeResponse) -> Bytes {
+pub(super) fn initialize_result(
+    has: &Has,
+    version: &str,
+    server: &DescribeResponse,
+    knows_users: bool,
+) -> Bytes {
     let mut result = ObjectWriter::new();
     result.value("protocolVersion", &version);
     result.raw(
@@ -18,6 +23,7 @@ pub(super) fn initialize_result(has: &Has, version: &str, server: &DescribeRespo
         capabilities(
             has,
             server.capabilities.as_ref().unwrap_or(&Capabilities::default()),
+            knows_users,
         ),
     );
     result.raw("serverInfo", implementation(has, server));
@@ -42,7 +48,7 @@ pub(super) fn implementation(has: &Has, server: &DescribeResponse) -> Vec<u8> {
 }
 
 /// Extensions are left out: only the newest revision has a member for them.
-pub(super) fn capabilities(has: &Has, can: &Capabilities) -> Vec<u8> {
+pub(super) fn capabilities(has: &Has, can: &Capabilities, knows_users: bool) -> Vec<u8> {
     let mut out = ObjectWriter::new();
     let mut group = |declared: bool, name: &str, members: &[(&str, bool)]| {
         if declared {
@@ -69,6 +75,14 @@ pub(super) fn capabilities(has: &Has, can: &Capabilities) -> Vec<u8> {
     );
     group(can.logging, "logging", &[]);
     group(can.completions && has.completions, "completions", &[]);
+    if can.tasks && has.core_tasks {
+        // Who cannot tell users apart should not list their tasks ("Task Isolation and Access Control").
+        let list = if knows_users { r#""list":{},"# } else { "" };
+        out.raw(
+            "tasks",
+            format!(r#"{{{list}"cancel":{{}},"requests":{{"tools":{{"call":{{}}}}}}}}"#),
+        );
+    }
     out.finish()
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use everything_proto::feature::v1::{
     CompleteResponse, Icon, ListPromptsResponse, ListResourceTemplatesResponse, ListResourcesResponse,
     ListToolsResponse, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
+    tool::TaskSupport,
 };
 use serde_json::value::RawValue;
 
@@ -144,8 +145,24 @@ fn tool(has: &Has, tool: &Tool) -> Vec<u8> {
             out.raw("annotations", annotations.finish());
         }
     }
+    if has.core_tasks
+        && let Some(support) = task_support(tool.task_support())
+    {
+        let mut execution = ObjectWriter::new();
+        execution.value("taskSupport", &support);
+        out.raw("execution", execution.finish());
+    }
     meta(&mut out, has, &tool.meta_json);
     out.finish()
+}
+
+/// What is forbidden is the default, and not said.
+fn task_support(support: TaskSupport) -> Option<&'static str> {
+    match support {
+        TaskSupport::Unspecified | TaskSupport::Forbidden => None,
+        TaskSupport::Optional => Some("optional"),
+        TaskSupport::Required => Some("required"),
+    }
 }
 
 fn tool_annotations(title: &str, annotations: Option<&ToolAnnotations>) -> ObjectWriter {

@@ -111,6 +111,17 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// A whole number of milliseconds; null means none. More than can be counted is as many as can be.
+    pub(super) fn optional_milliseconds(&self, name: &str) -> Result<Option<u64>, RpcError> {
+        let Some(value) = self.object.get(name).filter(|value| value.get() != "null") else {
+            return Ok(None);
+        };
+        match serde_json::from_str::<f64>(value.get()) {
+            Ok(number) if number >= 0.0 && number.fract() == 0.0 => Ok(Some(number as u64)),
+            Ok(_) | Err(_) => Err(self.wrong(name, "a whole number of milliseconds")),
+        }
+    }
+
     /// An object, unread.
     pub(super) fn object(&self, name: &str) -> Result<Option<&'a RawValue>, RpcError> {
         match self.object.get(name) {

@@ -4,8 +4,8 @@ use everything_proto::feature::v1::LogLevel;
 use serde_json::value::RawValue;
 
 use super::{
-    ClientNotification, ClientRequest, Complete, Initialize, Reference, RequestMeta, notify, params::Params,
-    session_wire::Has,
+    ClientNotification, ClientRequest, Complete, Initialize, Reference, RequestMeta, TaskWish, notify,
+    params::Params, session_wire::Has,
 };
 use crate::jsonrpc::RpcError;
 
@@ -46,10 +46,17 @@ pub(super) fn request(
             (params, ClientRequest::ListPrompts { cursor })
         }
         "tools/call" => {
-            let params = read(&["_meta", "name", "arguments"])?;
+            let params = read(&["_meta", "name", "arguments", "task"])?;
             let name = params.word("name")?;
             let arguments = params.object("arguments")?.map(ToOwned::to_owned);
-            (params, ClientRequest::CallTool { name, arguments })
+            // Where it means nothing it may be anything.
+            let task = if has.core_tasks { task_wish(&params)? } else { None };
+            let request = ClientRequest::CallTool {
+                name,
+                arguments,
+                task,
+            };
+            (params, request)
         }
         "resources/read" => {
             let params = read(&["_meta", "uri"])?;
@@ -82,6 +89,26 @@ pub(super) fn request(
             let level = level(&params, "level")?;
             (params, ClientRequest::SetLogLevel { level })
         }
+        "tasks/get" if has.core_tasks => {
+            let params = read(&["_meta", "taskId"])?;
+            let task_id = params.word("taskId")?;
+            (params, ClientRequest::GetTask { task_id })
+        }
+        "tasks/list" if has.core_tasks => {
+            let params = read(&["_meta", "cursor"])?;
+            let cursor = params.optional_word("cursor")?;
+            (params, ClientRequest::ListTasks { cursor })
+        }
+        "tasks/result" if has.core_tasks => {
+            let params = read(&["_meta", "taskId"])?;
+            let task_id = params.word("taskId")?;
+            (params, ClientRequest::TaskResult { task_id })
+        }
+        "tasks/cancel" if has.core_tasks => {
+            let params = read(&["_meta", "taskId"])?;
+            let task_id = params.word("taskId")?;
+            (params, ClientRequest::CancelTask { task_id })
+        }
         _ => return Err(RpcError::method_not_found(method)),
     };
     Ok((request, params.meta()?))
@@ -101,6 +128,15 @@ pub(super) fn notification(method: &str, params: Option<&RawValue>) -> Result<Cl
         "notifications/roots/list_changed" => ClientNotification::RootsListChanged,
         _ => ClientNotification::Unknown,
     })
+}
+
+fn task_wish(params: &Params<'_>) -> Result<Option<TaskWish>, RpcError> {
+    if params.object("task")?.is_none() {
+        return Ok(None);
+    }
+    let task = params.nested("task", "task.", &["ttl"])?;
+    let ttl_ms = task.optional_milliseconds("ttl")?;
+    Ok(Some(TaskWish { ttl_ms }))
 }
 
 fn initialize(params: &Params<'_>) -> Result<Initialize, RpcError> {

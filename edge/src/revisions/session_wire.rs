@@ -9,8 +9,8 @@ use everything_proto::{
 use serde_json::value::RawValue;
 
 use super::{
-    ClientNotification, ClientRequest, RequestMeta, Revision, WithSessions, ask, errors, handshake, lists,
-    notify, requests, results,
+    ClientNotification, ClientRequest, CoreTasks, RequestMeta, Revision, WithSessions, ask, core_tasks,
+    errors, handshake, lists, notify, requests, results,
 };
 use crate::jsonrpc::RpcError;
 
@@ -48,6 +48,8 @@ pub(super) struct Has {
     pub(super) elicitation: Elicitation,
     /// `tools` and `toolChoice` of sampling, and content that is a list.
     pub(super) sampling_tools: bool,
+    /// Calls that become tasks, in the revision itself.
+    pub(super) core_tasks: bool,
 }
 
 /// Kinds of content block.
@@ -161,8 +163,12 @@ impl WithSessions for SessionRevision {
         requests::notification(method, params)
     }
 
-    fn initialize_result(&self, server: &DescribeResponse) -> Bytes {
-        handshake::initialize_result(&self.has, self.version, server)
+    fn initialize_result(&self, server: &DescribeResponse, knows_users: bool) -> Bytes {
+        handshake::initialize_result(&self.has, self.version, server, knows_users)
+    }
+
+    fn core_tasks(&'static self) -> Option<&'static dyn CoreTasks> {
+        core_tasks::of(self)
     }
 
     fn empty_result(&self) -> Bytes {

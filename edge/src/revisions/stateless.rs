@@ -10,7 +10,7 @@ use everything_proto::feature::v1::{
 use everything_proto::session::v1::Task;
 use serde_json::value::RawValue;
 
-use super::Revision;
+use super::WithTasks;
 use crate::jsonrpc::{RequestId, RpcError};
 
 /// What a request says of itself in `params._meta`, and what answers the round before it.
@@ -36,7 +36,7 @@ pub struct Filter {
 }
 
 /// A revision without sessions.
-pub trait Stateless: Revision {
+pub trait Stateless: WithTasks {
     /// The version that a request's `_meta` names; `None` where it names none.
     fn named_version(&self, params: Option<&RawValue>) -> Option<String>;
 
@@ -62,9 +62,6 @@ pub trait Stateless: Revision {
         request_state: &str,
         declared: &ClientCapabilities,
     ) -> Result<Bytes, RpcError>;
-
-    /// Whether the client can be asked all this. Fails with -32021 where it did not declare what is needed.
-    fn can_ask(&self, requests: &[InputRequest], declared: &ClientCapabilities) -> Result<(), RpcError>;
 
     /// The result of a call that became a task.
     fn task_created(&self, task: &Task, server_info: &[u8]) -> Bytes;

@@ -20,5 +20,6 @@ pub(super) static REVISION: SessionRevision = SessionRevision {
         content: &[Content::Text, Content::Image, Content::Resource],
         elicitation: Elicitation::Absent,
         sampling_tools: false,
+        core_tasks: false,
     },
 };

@@ -27,5 +27,6 @@ pub(super) static REVISION: SessionRevision = SessionRevision {
         ],
         elicitation: Elicitation::PlainForms,
         sampling_tools: false,
+        core_tasks: false,
     },
 };

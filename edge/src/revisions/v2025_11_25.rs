@@ -1,6 +1,6 @@
 use super::session_wire::{Content, Elicitation, Has, SessionRevision};
 
-/// Icons, URL elicitation, sampling with tools, primed streams.
+/// Icons, URL elicitation, sampling with tools, primed streams, experimental tasks.
 /// <https://modelcontextprotocol.io/specification/2025-11-25>
 pub(super) static REVISION: SessionRevision = SessionRevision {
     version: "2025-11-25",
@@ -31,4 +31,5 @@ pub(super) const HAS: Has = Has {
     ],
     elicitation: Elicitation::FormsAndUrls,
     sampling_tools: true,
+    core_tasks: true,
 };

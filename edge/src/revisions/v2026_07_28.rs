@@ -19,7 +19,8 @@ use everything_proto::{
 use serde_json::value::RawValue;
 
 use super::{
-    ClientRequest, RequestMeta, Revision, ask, errors, handshake, lists, meta, notify, results as worded,
+    ClientRequest, RequestMeta, Revision, WithTasks, ask, errors, handshake, lists, meta, notify,
+    results as worded,
     session_wire::Has,
     stateless::{Envelope, Filter, Stateless},
     v2025_11_25,
@@ -43,6 +44,8 @@ pub(super) struct V2026_07_28;
 /// Results are worded as in the newest revision with sessions, but that structured content may be any JSON.
 static HAS: &Has = &Has {
     structured_values: true,
+    // An extension here.
+    core_tasks: false,
     ..v2025_11_25::HAS
 };
 
@@ -120,6 +123,18 @@ impl Revision for V2026_07_28 {
     }
 }
 
+impl WithTasks for V2026_07_28 {
+    /// Fails with -32021 where it did not declare what is needed.
+    fn can_ask(&self, requests: &[InputRequest], declared: &ClientCapabilities) -> Result<(), RpcError> {
+        results::questions(requests, declared).map(|_| ())
+    }
+
+    /// A tool that reports an error has done its work ("Task Status").
+    fn is_failure(&self, _: &[u8]) -> bool {
+        false
+    }
+}
+
 impl Stateless for V2026_07_28 {
     fn named_version(&self, params: Option<&RawValue>) -> Option<String> {
         reading::named_version(params)
@@ -152,10 +167,6 @@ impl Stateless for V2026_07_28 {
         declared: &ClientCapabilities,
     ) -> Result<Bytes, RpcError> {
         results::input_required(requests, request_state, declared)
-    }
-
-    fn can_ask(&self, requests: &[InputRequest], declared: &ClientCapabilities) -> Result<(), RpcError> {
-        results::questions(requests, declared).map(|_| ())
     }
 
     fn task_created(&self, task: &Task, server_info: &[u8]) -> Bytes {

@@ -115,7 +115,7 @@ fn lists_and_handshake_are_of_their_revision() {
             check_result(
                 &schema,
                 "InitializeResult",
-                &revision.initialize_result(&generate::describe(seed)),
+                &revision.initialize_result(&generate::describe(seed), seed.flip()),
             );
             check_result(
                 &schema,
@@ -145,7 +145,7 @@ fn lists_and_handshake_are_of_their_revision() {
             );
         }
         check_result(&schema, "EmptyResult", &revision.empty_result());
-        let silent = revision.initialize_result(&DescribeResponse::default());
+        let silent = revision.initialize_result(&DescribeResponse::default(), true);
         check_result(&schema, "InitializeResult", &silent);
         assert_eq!(value(&silent)["protocolVersion"], revision.version());
         assert_eq!(revision.tools(&ListToolsResponse::default()), r#"{"tools":[]}"#);

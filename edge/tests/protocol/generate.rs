@@ -116,7 +116,7 @@ pub fn describe(seed: &mut Seed) -> DescribeResponse {
             logging: seed.flip(),
             completions: seed.flip(),
             extensions_json: [("io.modelcontextprotocol/ui".to_owned(), Bytes::from_static(b"{}"))].into(),
-            ..Capabilities::default()
+            tasks: seed.flip(),
         }),
     }
 }

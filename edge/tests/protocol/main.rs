@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod answers;
+mod core_tasks;
 mod emitted;
 mod generate;
 mod jsonrpc;

@@ -65,7 +65,7 @@ fn every_request_is_read() {
         is(
             "tools/call",
             json!({ "name": "t" }),
-            |request| matches!(request, R::CallTool { name, arguments: None } if name == "t"),
+            |request| matches!(request, R::CallTool { name, arguments: None, task: None } if name == "t"),
         );
         is(
             "tools/call",

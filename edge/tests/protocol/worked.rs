@@ -135,6 +135,7 @@ fn a_tool_is_described_as_far_as_the_revision_goes() {
     expected["_meta"] = json!({ "ui": {} });
     next(&expected);
     expected["icons"] = json!([{ "src": "https://example.org/i.png" }]);
+    expected["execution"] = json!({ "taskSupport": "optional" });
     next(&expected);
 }
 
@@ -162,7 +163,7 @@ fn the_server_presents_itself_as_far_as_the_revision_goes() {
     let schemas = schema::all();
     let mut results = schemas
         .iter()
-        .map(|schema| value(schema.revision.initialize_result(&server)));
+        .map(|schema| value(schema.revision.initialize_result(&server, true)));
     let mut expected = json!({
         "protocolVersion": "2024-11-05", "serverInfo": { "name": "n", "version": "1" }, "instructions": "read",
         "capabilities": { "tools": { "listChanged": true }, "resources": { "subscribe": true }, "logging": {} },

@@ -16,6 +16,7 @@ use crate::{
         initialize,
         refusal::HttpRefusal,
         requests::{self, Asker, Failure},
+        session_tasks,
         sessions::{ActiveSession, NoSession},
     },
     revisions::{ClientRequest, RequestMeta, WithSessions},
@@ -98,7 +99,24 @@ async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Fail
         revision: job.revision,
     };
     let call = match job.request.clone() {
-        ClientRequest::CallTool { name, arguments } => Call::Tool { name, arguments },
+        ClientRequest::CallTool {
+            name,
+            arguments,
+            task,
+        } => match session_tasks::is_wanted(mcp, asker, &name, task).await? {
+            Some(wish) => {
+                return session_tasks::create(mcp, asker, &job.meta, (name, arguments), wish).await;
+            }
+            None => Call::Tool { name, arguments },
+        },
+        ClientRequest::TaskResult { task_id } => {
+            return session_tasks::result(mcp, asker, &task_id, exchange).await;
+        }
+        request @ (ClientRequest::GetTask { .. }
+        | ClientRequest::ListTasks { .. }
+        | ClientRequest::CancelTask { .. }) => {
+            return session_tasks::answer(mcp, asker, &job.method, request).await;
+        }
         ClientRequest::ReadResource { uri } => Call::Resource { uri },
         ClientRequest::GetPrompt { name, arguments } => Call::Prompt { name, arguments },
         ClientRequest::Subscribe { uri } => Call::Subscribe { uri },
@@ -115,9 +133,7 @@ async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Fail
         | ClientRequest::SetLogLevel { .. }
         | ClientRequest::Discover
         | ClientRequest::Listen(_)
-        | ClientRequest::GetTask { .. }
-        | ClientRequest::UpdateTask { .. }
-        | ClientRequest::CancelTask { .. }) => return requests::answer(mcp, asker, request).await,
+        | ClientRequest::UpdateTask { .. }) => return requests::answer(mcp, asker, request).await,
     };
     Run {
         mcp,

@@ -24,10 +24,10 @@ use crate::{
     mcp::{
         Mcp,
         calls::{ATTEMPTS, Call, MAX_ROUNDS, silent},
+        described::Described,
         event_body,
         refusal::HttpRefusal,
         requests::Failure,
-        stateless::Described,
     },
     revisions::Stateless,
     sse::Frame,
@@ -92,7 +92,7 @@ pub(super) async fn run(job: Job<'_>, call: Call, as_task: AsTask) -> Result<Res
         AsTask::WithAnswers => job.envelope.request_state.is_some(),
         AsTask::Always => true,
     };
-    if is_task && tasks::are_served(&described) {
+    if is_task && described.serves_tasks() {
         return tasks::create(job, call, context).await;
     }
     let offered = if job.envelope.request_state.is_none() {

@@ -16,10 +16,12 @@ use futures::stream::{self, StreamExt};
 use serving::CancellationToken;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{Described, Job, tasks, user_key};
+use super::{Job, tasks, user_key};
 use crate::{
     jsonrpc::{self, RequestId},
-    mcp::{Mcp, calls::Call, event_body, link::News, refusal::HttpRefusal, tasks::TaskNews},
+    mcp::{
+        Mcp, calls::Call, described::Described, event_body, link::News, refusal::HttpRefusal, tasks::TaskNews,
+    },
     revisions::{Filter, Stateless},
     sse::Frame,
 };
@@ -110,7 +112,7 @@ async fn honoured(job: &Job<'_>, wanted: Filter, can: Capabilities) -> Filter {
         .await;
     let task_ids = stream::iter(wanted.task_ids)
         .map(|task_id| async move {
-            let owned = tasks::get(&job.state.mcp, &task_id, &job.principal.user_id).await;
+            let owned = tasks::get(job, &task_id).await;
             owned.is_ok().then_some(task_id)
         })
         .buffered(CONCURRENCY)
@@ -220,7 +222,8 @@ impl Listening {
             return;
         }
         // One that cannot be read now is told of with its next change, and the client may ask at any time.
-        let Ok(task) = tasks::get(&self.mcp, task_id, &self.user_id).await else {
+        let version = self.revision.version();
+        let Ok(task) = self.mcp.tasks.get(task_id, &self.user_id, version).await else {
             return;
         };
         if self.told.insert(task_id.to_owned(), task.change) == Some(task.change) {

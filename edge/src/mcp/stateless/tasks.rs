@@ -4,21 +4,23 @@
 use std::collections::HashMap;
 
 use axum::response::Response;
-use bytes::Bytes;
 use everything_proto::{
-    feature::v1::{CallContext, CallToolRequest, ClientCapabilities, tool::TaskSupport},
-    session::v1::{
-        CancelTaskRequest, CreateTaskRequest, CreateTaskResponse, GetTaskRequest, Task, UpdateTaskRequest,
-    },
+    feature::v1::{CallContext, ClientCapabilities, tool::TaskSupport},
+    session::v1::Task,
 };
-use serving::retry::idempotent;
-use tonic::{Code, Status};
+use tonic::Status;
 
-use super::{Described, Job, ToolFacts, failed, refuse};
+use super::{Job, failed, refuse};
 use crate::{
     error::Fault,
     jsonrpc::{MISSING_CLIENT_CAPABILITY, RpcError},
-    mcp::{Mcp, calls::Call, refusal::HttpRefusal, requests::Failure, tasks::Tasks},
+    mcp::{
+        calls::Call,
+        refusal::HttpRefusal,
+        requests::Failure,
+        tasks::{self, NewTask},
+        tool_facts::ToolFacts,
+    },
     revisions::ClientRequest,
 };
 
@@ -66,40 +68,22 @@ pub(super) fn require(declared: &ClientCapabilities) -> Result<(), HttpRefusal> 
     Err(HttpRefusal::bad_request(error))
 }
 
-pub(super) fn are_served(described: &Described) -> bool {
-    described
-        .server
-        .capabilities
-        .as_ref()
-        .is_some_and(|capabilities| capabilities.tasks)
-}
-
 /// Keeps the call as a task, runs it, and answers with the task.
 pub(super) async fn create(job: Job<'_>, call: Call, context: CallContext) -> Result<Response, HttpRefusal> {
     let mcp = &job.state.mcp;
     let Call::Tool { name, arguments } = call else {
         return Err(Fault::Internal.into());
     };
-    let request = CreateTaskRequest {
-        runner_id: mcp.tasks.runner(),
-        call: Some(CallToolRequest {
-            context: Some(CallContext {
-                wants_progress: true,
-                log_level: 0,
-                ..context
-            }),
-            name,
-            arguments_json: arguments.map_or_else(Bytes::new, |json| json.get().to_owned().into()),
-        }),
-        protocol_version: job.revision.version().to_owned(),
-    };
     let described = mcp.described(job.revision).await?;
-    let created = mcp.tasks.client.clone().create_task(request).await;
-    let CreateTaskResponse { task, run } = created.map_err(refused)?.into_inner();
-    if let Some(run) = run {
-        Tasks::begin(mcp, run);
-    }
-    let task = task.ok_or(Fault::Internal)?;
+    let new = NewTask {
+        name,
+        arguments,
+        context,
+        protocol_version: job.revision.version(),
+        ttl_ms: None,
+        session: None,
+    };
+    let task = tasks::create(mcp, new).await.map_err(refused)?;
     Ok(job.answer(&job.revision.task_created(&task, &described.info)))
 }
 
@@ -111,29 +95,21 @@ pub(super) async fn answer(
 ) -> Result<Response, HttpRefusal> {
     let mcp = &job.state.mcp;
     let described = mcp.described(job.revision).await?;
-    if !are_served(&described) {
+    if !described.serves_tasks() {
         return Err(refuse(RpcError::method_not_found(method)));
     }
     require(&job.envelope.capabilities)?;
-    let user_id = job.principal.user_id.as_ref();
     match request {
         ClientRequest::GetTask { task_id } => {
-            let task = get(mcp, &task_id, user_id).await.map_err(refused)?;
+            let task = get(&job, &task_id).await.map_err(refused)?;
             let worded = job.revision.task(&task, &described.info);
             return Ok(job.answer(&worded.map_err(Failure::Rpc).map_err(failed)?));
         }
-        ClientRequest::UpdateTask { task_id } => update(&job, task_id, user_id).await?,
+        ClientRequest::UpdateTask { task_id } => update(&job, &task_id).await?,
         ClientRequest::CancelTask { task_id } => {
-            let request = CancelTaskRequest {
-                task_id,
-                user_id: user_id.to_owned(),
-            };
-            let cancelled = idempotent(|| {
-                let mut client = mcp.tasks.client.clone();
-                let request = request.clone();
-                async move { client.cancel_task(request).await }
-            });
-            cancelled.await.map_err(refused)?;
+            get(&job, &task_id).await.map_err(refused)?;
+            let user_id = &job.principal.user_id;
+            mcp.tasks.cancel(&task_id, user_id).await.map_err(refused)?;
         }
         _ => return Err(Fault::Internal.into()),
     }
@@ -141,56 +117,28 @@ pub(super) async fn answer(
 }
 
 /// A task, for its owner.
-pub(super) async fn get(mcp: &Mcp, task_id: &str, user_id: &str) -> Result<Task, Status> {
-    let request = GetTaskRequest {
-        task_id: task_id.to_owned(),
-        user_id: user_id.to_owned(),
-    };
-    let got = idempotent(|| {
-        let mut client = mcp.tasks.client.clone();
-        let request = request.clone();
-        async move { client.get_task(request).await }
-    });
-    let task = got.await?.into_inner().task;
-    task.ok_or_else(|| Status::internal("a task without content"))
+pub(super) async fn get(job: &Job<'_>, task_id: &str) -> Result<Task, Status> {
+    let (user_id, version) = (&job.principal.user_id, job.revision.version());
+    job.state.mcp.tasks.get(task_id, user_id, version).await
 }
 
-async fn update(job: &Job<'_>, task_id: String, user_id: &str) -> Result<(), HttpRefusal> {
-    let mcp = &job.state.mcp;
-    let task = get(mcp, &task_id, user_id).await.map_err(refused)?;
-    let mut answers_json = HashMap::new();
+async fn update(job: &Job<'_>, task_id: &str) -> Result<(), HttpRefusal> {
+    let task = get(job, task_id).await.map_err(refused)?;
+    let mut answers = HashMap::new();
     for request in &task.input_requests {
         if let Some(answer) = job.envelope.input_responses.get(&request.key) {
             let answer = job.revision.input_response(request, answer);
-            answers_json.insert(request.key.clone(), answer.map_err(Failure::Rpc).map_err(failed)?);
+            answers.insert(request.key.clone(), answer.map_err(Failure::Rpc).map_err(failed)?);
         }
     }
-    if answers_json.is_empty() {
-        // What is not asked is passed over.
-        return Ok(());
-    }
-    let request = UpdateTaskRequest {
-        task_id,
-        user_id: user_id.to_owned(),
-        answers_json,
-        runner_id: mcp.tasks.runner(),
-    };
-    let updated = mcp.tasks.client.clone().update_task(request).await;
-    if let Some(run) = updated.map_err(refused)?.into_inner().run {
-        Tasks::begin(mcp, run);
+    // What is not asked is passed over.
+    if !answers.is_empty() {
+        let updated = tasks::answer(&job.state.mcp, task_id, &job.principal.user_id, answers).await;
+        updated.map_err(refused)?;
     }
     Ok(())
 }
 
-/// What a status of the task service means to a client.
 fn refused(status: Status) -> HttpRefusal {
-    let failure = match status.code() {
-        Code::NotFound => Failure::Rpc(RpcError::invalid_params("task not found")),
-        Code::InvalidArgument => Failure::Rpc(RpcError::invalid_params("the call is too large for a task")),
-        Code::ResourceExhausted => Failure::Rpc(RpcError::invalid_request(
-            "there are as many tasks as there may be; some will expire",
-        )),
-        _ => Failure::Fault(Fault::from_status(&status)),
-    };
-    failed(failure)
+    failed(tasks::failure(&status))
 }

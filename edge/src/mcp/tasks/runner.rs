@@ -5,14 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use everything_proto::{
     feature::v1::{CallContext, Error as FeatureError, Progress, call_event::Event},
-    session::v1::{ReleasedTask, ReportTaskRequest, TaskRun, report_task_request::Outcome},
+    session::v1::{ReleasedTask, ReportTaskRequest, Task, TaskRun, report_task_request::Outcome},
 };
 use serde_json::value::RawValue;
 use serving::{CancellationToken, retry::backoff};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::Running;
+use super::{Running, telling::Telling};
 use crate::{
     jsonrpc::RpcError,
     mcp::{
@@ -20,7 +20,7 @@ use crate::{
         calls::{Call, silent},
         requests::Failure,
     },
-    revisions::{self, Stateless},
+    revisions::{self, WithTasks},
 };
 
 /// Tries of a round while the feature service is away: a quarter of a minute in all.
@@ -31,9 +31,10 @@ struct Round<'a> {
     mcp: &'a Mcp,
     task_id: &'a str,
     run: u64,
-    revision: &'static dyn Stateless,
+    revision: &'static dyn WithTasks,
     call: Call,
     context: CallContext,
+    telling: Option<&'a Telling<'a>>,
 }
 
 pub(super) async fn run(mcp: Mcp, run: TaskRun) {
@@ -43,6 +44,7 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
         call,
         protocol_version,
         lease_ms,
+        session,
     } = run;
     let lost = CancellationToken::new();
     let lease = Duration::from_millis(lease_ms);
@@ -57,10 +59,13 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
         older.lost.cancel();
     }
     let shutdown = mcp.tasks.shutdown.clone();
+    let call = call.unwrap_or_default();
+    let context = call.context.unwrap_or_default();
+    let user_id = context.principal.clone().unwrap_or_default().user_id;
+    let telling = Telling::of(&mcp, &protocol_version, session.as_ref(), &user_id);
     let work = async {
-        let call = call.unwrap_or_default();
         // A revision that only another version of the edge knows is left to that one.
-        let revision = revisions::stateless_by_version(&protocol_version)?;
+        let revision = revisions::with_tasks(&protocol_version)?;
         let round = Round {
             mcp: &mcp,
             task_id: &task_id,
@@ -70,7 +75,8 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
                 name: call.name,
                 arguments: arguments(&call.arguments_json),
             },
-            context: call.context.unwrap_or_default(),
+            context,
+            telling: telling.as_ref(),
         };
         Some(round.to_end().await)
     };
@@ -86,9 +92,8 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
             run,
             outcome: Some(outcome),
         };
-        tokio::select! {
-            () = report(&mcp, request) => {}
-            () = lost.cancelled() => {}
+        if let (Some(task), Some(telling)) = (report(&mcp, request, &lost).await, &telling) {
+            telling.status(&task).await;
         }
     }
     let mut table = mcp.tasks.running();
@@ -97,25 +102,29 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
     }
 }
 
-/// Until it is taken, or found to be too late; the lease bounds it.
-async fn report(mcp: &Mcp, request: ReportTaskRequest) {
+/// Until it is taken, or found to be too late; the lease bounds it. Answers what the task is then, if it ended or asks.
+async fn report(mcp: &Mcp, request: ReportTaskRequest, lost: &CancellationToken) -> Option<Task> {
+    let is_given_up = matches!(request.outcome, Some(Outcome::Released(_)));
     let mut attempt = 1;
     loop {
         let mut client = mcp.tasks.client.clone();
         match client.report_task(request.clone()).await {
             Ok(reported) => {
-                if !reported.into_inner().accepted {
+                let task = reported.into_inner().task;
+                if task.is_none() {
                     tracing::debug!("the round of a task came too late");
                 }
-                return;
+                return task.filter(|_| !is_given_up);
             }
             Err(status) if is_passing(&status) => {
-                tokio::time::sleep(backoff(attempt)).await;
+                // Not while it is being reported: what was taken is heard of as the end of the task, too.
+                lost.run_until_cancelled(tokio::time::sleep(backoff(attempt)))
+                    .await?;
                 attempt += 1;
             }
             Err(status) => {
                 tracing::error!(code = ?status.code(), "the round of a task could not be reported");
-                return;
+                return None;
             }
         }
     }
@@ -144,7 +153,12 @@ impl Round<'_> {
                 return Ok(failed(silent(idle)));
             };
             match event?.and_then(|event| event.event) {
-                Some(Event::Progress(progress)) => self.show(&progress),
+                Some(Event::Progress(progress)) => {
+                    self.show(&progress);
+                    if let Some(telling) = self.telling {
+                        telling.progress(self.task_id, &progress).await;
+                    }
+                }
                 // Tasks have no log messages.
                 Some(Event::Log(_)) => {}
                 Some(Event::InputRequired(required)) => {
@@ -159,6 +173,7 @@ impl Round<'_> {
                     let kept = result.result_json.clone();
                     // Found out now, not whenever the owner asks.
                     return Ok(match self.revision.call_tool_result(result.result_json) {
+                        Ok(_) if self.revision.is_failure(&kept) => Outcome::FailedResultJson(kept),
                         Ok(_) => Outcome::ResultJson(kept),
                         Err(error) => failed(Failure::Rpc(error)),
                     });

@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) fn discover(server: &DescribeResponse, versions: &[&str]) -> Bytes {
     let can = server.capabilities.clone().unwrap_or_default();
-    let declared = handshake::capabilities(HAS, &can);
+    let declared = handshake::capabilities(HAS, &can, true);
     let capabilities = match extensions(&can) {
         Some(extensions) => with_meta(&declared, &[("extensions", &extensions)], &[]),
         None => declared,

@@ -24,6 +24,14 @@ pub fn cache() -> DescribedCache {
     Cache::builder().max_capacity(8).time_to_live(AGE).build()
 }
 
+impl Described {
+    /// Whether some tools can run as tasks.
+    pub fn serves_tasks(&self) -> bool {
+        let capabilities = self.server.capabilities.as_ref();
+        capabilities.is_some_and(|capabilities| capabilities.tasks)
+    }
+}
+
 impl Mcp {
     /// Asks the feature service what it is, at most every half minute.
     pub async fn described(&self, revision: &'static dyn Stateless) -> Result<Arc<Described>, Fault> {

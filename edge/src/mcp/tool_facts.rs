@@ -32,9 +32,9 @@ pub struct ToolFacts {
 
 /// Which arguments of which tool are repeated in headers, and which can be tasks, by user, as users may see different tools.
 #[derive(Clone)]
-pub struct ToolHeaders(Cache<Arc<str>, Arc<ByTool>>);
+pub struct KnownTools(Cache<Arc<str>, Arc<ByTool>>);
 
-impl ToolHeaders {
+impl KnownTools {
     /// Forgets what changed, as long as `news` come and until `shutdown`.
     pub fn start(mut news: broadcast::Receiver<News>, shutdown: CancellationToken) -> Self {
         let cache = Cache::builder().max_capacity(USERS).time_to_live(AGE).build();
