@@ -33,6 +33,7 @@ text, even ones are binary.
 - gzipAsResource keeps a compressed file as a resource of this session for a while.
 - mcpAppsHelloWorld has a user interface in clients that support MCP Apps.
 - mirrorHeaders has arguments that clients repeat in HTTP headers.
+- simulateResearchQuery takes a while, reports its stages, asks midway if the topic is ambiguous, and can run as a task.
 - switchExtraTool and switchExtraPrompt change the lists of tools and prompts of this session.";
 
 pub struct Features {

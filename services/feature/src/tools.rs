@@ -18,6 +18,7 @@ mod long_running_operation;
 mod mcp_apps_hello_world;
 mod mirror_headers;
 mod sample_llm;
+mod simulate_research_query;
 mod switch_extra;
 
 use std::sync::Arc;
@@ -34,7 +35,7 @@ use crate::{
     schema::BadSchema,
 };
 
-pub use definition::{Definition, Entry, Hints, Tool};
+pub use definition::{Definition, Entry, Hints, TaskSupport, Tool};
 
 /// The table of tools, in the order in which clients are shown them.
 pub struct Tools {
@@ -64,6 +65,7 @@ impl Tools {
             Entry::new(gzip_as_resource::GzipAsResource::new(resources.clone()))?,
             Entry::new(mcp_apps_hello_world::McpAppsHelloWorld)?,
             Entry::new(mirror_headers::MirrorHeaders)?,
+            Entry::new(simulate_research_query::SimulateResearchQuery)?,
             Entry::new(switch_extra::SwitchExtra::new(extras.clone(), Extra::Tool))?,
             Entry::new(switch_extra::SwitchExtra::new(extras.clone(), Extra::Prompt))?,
         ];

@@ -163,6 +163,22 @@ pub async fn asks_one_question_after_the_other(visit: &Visit) {
     assert_eq!(text(&result, 0), "The user declined to plan.");
 }
 
+pub async fn researches_what_the_user_means(visit: &Visit) {
+    visit.person.forget();
+    visit
+        .person
+        .will_accept(Some(json!({ "interpretation": "popular" })));
+    let arguments = json!({ "topic": "jazz", "ambiguous": true, "duration": 0.1 });
+    let result = visit.call("simulateResearchQuery", arguments).await;
+    assert!(
+        text(&result, 0).starts_with("# Research report: jazz (popular)"),
+        "{result}"
+    );
+    let asked = only(visit, "elicitation/create");
+    let choices = &asked["requestedSchema"]["properties"]["interpretation"]["enum"];
+    assert_eq!(choices, &json!(["technical", "historical", "popular"]));
+}
+
 pub async fn sends_the_user_to_a_page(visit: &Visit) {
     visit.person.forget();
     let arguments = json!({ "url": "https://example.com/pay?order=1", "message": "Please pay." });

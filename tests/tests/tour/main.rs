@@ -59,6 +59,7 @@ async fn tour(stack: Builder) {
     asking::samples_the_clients_model(&visit).await;
     asking::has_a_form_filled_in(&visit).await;
     asking::asks_one_question_after_the_other(&visit).await;
+    asking::researches_what_the_user_means(&visit).await;
     asking::sends_the_user_to_a_page(&visit).await;
     asking::looks_at_the_roots(&visit).await;
 

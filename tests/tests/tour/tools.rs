@@ -42,6 +42,7 @@ pub async fn are_listed_truthfully(visit: &Visit) {
             "gzipAsResource",
             "mcpAppsHelloWorld",
             "mirrorHeaders",
+            "simulateResearchQuery",
             "switchExtraTool",
             "switchExtraPrompt",
         ]
@@ -54,6 +55,7 @@ pub async fn are_listed_truthfully(visit: &Visit) {
             "elicitInSteps",
             "elicitUrl",
             "getRoots",
+            "simulateResearchQuery",
         ]
         .contains(&name);
         let adds = name == "gzipAsResource";

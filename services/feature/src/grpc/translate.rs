@@ -190,7 +190,7 @@ pub(super) fn description() -> proto::DescribeResponse {
             logging: true,
             completions: true,
             extensions_json,
-            ..proto::Capabilities::default()
+            tasks: true,
         }),
     }
 }
@@ -210,7 +210,11 @@ pub(super) fn tool(entry: &tools::Entry) -> proto::Tool {
             idempotent: Some(definition.hints.idempotent),
             open_world: Some(definition.hints.open_world),
         }),
-        task_support: proto::tool::TaskSupport::Forbidden.into(),
+        task_support: match entry.task_support {
+            tools::TaskSupport::Forbidden => proto::tool::TaskSupport::Forbidden,
+            tools::TaskSupport::Optional => proto::tool::TaskSupport::Optional,
+        }
+        .into(),
         meta_json: json_or_empty(definition.meta.as_ref()),
         ..proto::Tool::default()
     }

@@ -21,6 +21,11 @@ pub trait Tool: Send + Sync + 'static {
 
     fn definition(&self) -> Definition;
 
+    /// Whether a call may outlive the request that makes it.
+    fn task_support(&self) -> TaskSupport {
+        TaskSupport::Forbidden
+    }
+
     /// One round. Must hold nothing between rounds: the next one may run on another replica. Dropping the future
     /// cancels the work.
     async fn call(&self, arguments: Self::Arguments, call: &Call) -> Result<Outcome<ToolResult>, Error>;
@@ -49,9 +54,17 @@ pub struct Hints {
     pub open_world: bool,
 }
 
+/// How a tool may be called where clients know tasks. Elsewhere every tool is called plainly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskSupport {
+    Forbidden,
+    Optional,
+}
+
 /// A tool in the table, with its schemas.
 pub struct Entry {
     pub definition: Definition,
+    pub task_support: TaskSupport,
     pub input_schema: Value,
     checker: Checker,
     tool: Box<dyn AnyTool>,
@@ -106,6 +119,7 @@ impl Entry {
         }
         Ok(Self {
             definition,
+            task_support: tool.task_support(),
             input_schema,
             checker,
             tool: Box::new(Typed(tool, PhantomData)),

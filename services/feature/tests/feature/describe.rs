@@ -36,7 +36,7 @@ async fn the_server_says_who_it_is_and_what_it_can_do() {
             logging: true,
             completions: true,
             extensions_json: [].into(),
-            ..Capabilities::default()
+            tasks: true,
         }
     );
     // Every tool is in the instructions.

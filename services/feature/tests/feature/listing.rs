@@ -67,6 +67,7 @@ async fn tools_are_listed_in_a_fixed_order_with_everything_about_them() {
             "gzipAsResource",
             "mcpAppsHelloWorld",
             "mirrorHeaders",
+            "simulateResearchQuery",
             "switchExtraTool",
             "switchExtraPrompt",
         ]
@@ -97,6 +98,7 @@ async fn tools_are_listed_in_a_fixed_order_with_everything_about_them() {
             "elicitInSteps",
             "elicitUrl",
             "getRoots",
+            "simulateResearchQuery",
         ]
         .contains(&tool.name.as_str());
         assert_eq!(hints.open_world, Some(asks), "{}", tool.name);

@@ -12,6 +12,7 @@ mod harness;
 mod listing;
 mod outage;
 mod prompts;
+mod research;
 mod resources;
 mod running;
 mod schemas;

@@ -23,6 +23,7 @@ TOOLS = [
     "gzipAsResource",
     "mcpAppsHelloWorld",
     "mirrorHeaders",
+    "simulateResearchQuery",
     "switchExtraTool",
     "switchExtraPrompt",
 ]
