@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One image per service, from one build: `docker build --target edge .`
 
 FROM rust:1.95-slim-trixie AS toolchain

@@ -494,6 +494,7 @@ impl Containers {
 }
 
 impl Drop for Containers {
+    #[expect(clippy::print_stderr, reason = "what a failed test has to show")]
     fn drop(&mut self) {
         for container in &mut self.containers {
             if let Some(process) = &mut container.process {
