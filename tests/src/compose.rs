@@ -8,6 +8,8 @@ mod containers;
 mod dockerfile;
 mod file;
 mod network;
+mod publish;
+mod sandbox;
 
 pub use containers::Containers;
 pub use dockerfile::{Dockerfile, Stage};

@@ -1,6 +1,8 @@
 //! The composed local stack: docker-compose.yml and the Dockerfile, checked, and run without Docker.
 
-#[path = "compose/definition.rs"]
-mod definition;
-#[path = "compose/running.rs"]
-mod running;
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod compose {
+    mod definition;
+    mod running;
+}

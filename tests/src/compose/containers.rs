@@ -4,59 +4,39 @@ use std::{
     collections::HashMap,
     fs::File,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    path::PathBuf,
+    process::{Child, ExitStatus, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
 use tokio::{
-    net::{TcpListener, UnixStream},
+    net::TcpListener,
     time::{Instant, sleep},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{ComposeFile, Condition, Dockerfile, Service, network::Namespace, network::Network};
-use crate::tools;
+use super::{
+    ComposeFile, Condition, Dockerfile,
+    network::{Namespace, Network},
+    publish::publish,
+    sandbox::{Sandbox, can_run, image_name},
+};
 
 /// A debug build on a busy machine takes longer than the image in its `start_period`.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Docker's resolver in every container.
 const DNS: &str = "127.0.0.11";
 
-/// Programs of this machine that stand in for images of others.
-const IMAGES: [Image; 2] = [
-    Image {
-        name: "redis",
-        command: &[],
-        // The image is built with protected mode off by default.
-        appended: &["--protected-mode", "no"],
-    },
-    Image {
-        name: "haproxy",
-        command: &["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
-        appended: &[],
-    },
-];
-
-/// What an image has that a program installed here has not.
-struct Image {
-    name: &'static str,
-    /// Where the compose file leaves the command to the image.
-    command: &'static [&'static str],
-    appended: &'static [&'static str],
-}
-
 /// Running containers. Dropping them ends all.
 pub struct Containers {
-    file: ComposeFile,
-    dockerfile: Dockerfile,
+    sandbox: Sandbox,
     network: Network,
     containers: Vec<Container>,
+    /// Names and relays.
     helpers: Vec<Child>,
     /// Published ports are open while this lives.
     _published: DropGuard,
-    directory: PathBuf,
 }
 
 struct Container {
@@ -86,15 +66,17 @@ impl Containers {
         std::fs::create_dir_all(&directory)?;
         let stop = CancellationToken::new();
         let mut containers = Self {
-            dockerfile: Dockerfile::read()?,
+            sandbox: Sandbox {
+                dockerfile: Dockerfile::read()?,
+                directory,
+                file,
+            },
             network: Network::new()?,
             containers: Vec::new(),
             helpers: Vec::new(),
             _published: stop.clone().drop_guard(),
-            directory,
-            file,
         };
-        let order = containers.file.start_order(profiles)?;
+        let order = containers.sandbox.file.start_order(profiles)?;
         let planned = containers.plan(&order, scale)?;
         containers.write_names(&planned)?;
         for service in &order {
@@ -103,7 +85,7 @@ impl Containers {
                 containers.start(name, *address)?;
             }
         }
-        containers.publish(&planned, publisher, published, stop).await?;
+        containers.publish(&planned, publisher, published, stop)?;
         for service in &order {
             containers.healthy(service).await?;
         }
@@ -118,14 +100,14 @@ impl Containers {
     ) -> anyhow::Result<Vec<(String, Option<Ipv4Addr>)>> {
         let mut planned = Vec::new();
         for service in order {
-            if !self.runs_here(service) {
+            if !can_run(&self.sandbox.file.services[service]) {
                 continue;
             }
             let count = scale
                 .iter()
                 .find(|(name, _)| name == service)
                 .map_or(1, |(_, n)| *n);
-            let alone = self.file.services[service].network_mode.as_deref() == Some("none");
+            let alone = self.sandbox.file.services[service].network_mode.as_deref() == Some("none");
             for number in 1..=count {
                 let address = if alone {
                     None
@@ -138,11 +120,6 @@ impl Containers {
         Ok(planned)
     }
 
-    fn runs_here(&self, service: &str) -> bool {
-        let image = image_name(&self.file.services[service]);
-        image.starts_with("everything-") || IMAGES.iter().any(|known| known.name == image)
-    }
-
     /// One name, all addresses, as Docker's DNS has it.
     fn write_names(&self, planned: &[(String, Option<Ipv4Addr>)]) -> anyhow::Result<()> {
         let mut hosts = "127.0.0.1 localhost\n".to_owned();
@@ -151,14 +128,14 @@ impl Containers {
                 hosts.push_str(&format!("{address} {}\n", service_of(name)));
             }
         }
-        std::fs::write(self.directory.join("hosts"), hosts)?;
-        std::fs::write(self.directory.join("host.conf"), "multi on\n")?;
-        std::fs::write(self.directory.join("nsswitch.conf"), "hosts: files\n")?;
+        std::fs::write(self.sandbox.directory.join("hosts"), hosts)?;
+        std::fs::write(self.sandbox.directory.join("host.conf"), "multi on\n")?;
+        std::fs::write(self.sandbox.directory.join("nsswitch.conf"), "hosts: files\n")?;
         Ok(())
     }
 
     async fn await_dependencies(&mut self, service: &str) -> anyhow::Result<()> {
-        for (other, dependency) in self.file.services[service].depends_on.clone() {
+        for (other, dependency) in self.sandbox.file.services[service].depends_on.clone() {
             match dependency.condition {
                 Condition::ServiceStarted => {}
                 Condition::ServiceHealthy => self.healthy(&other).await?,
@@ -174,9 +151,9 @@ impl Containers {
     fn start(&mut self, name: &str, address: Option<Ipv4Addr>) -> anyhow::Result<()> {
         let service = service_of(name).to_owned();
         let namespace = self.network.namespace(address)?;
-        let log = self.directory.join(format!("{name}.log"));
-        let definition = &self.file.services[&service];
-        let mut command = self.command(&namespace, definition, None)?;
+        let log = self.sandbox.directory.join(format!("{name}.log"));
+        let definition = &self.sandbox.file.services[&service];
+        let mut command = self.sandbox.command(&namespace, definition, None)?;
         let output = File::create(&log)?;
         let process = command
             .stdin(Stdio::null())
@@ -197,7 +174,10 @@ impl Containers {
                 ])
                 .args(["--user=root", "--bind-interfaces", "--pid-file="])
                 .arg(format!("--listen-address={DNS}"))
-                .arg(format!("--addn-hosts={}", self.directory.join("hosts").display()))
+                .arg(format!(
+                    "--addn-hosts={}",
+                    self.sandbox.directory.join("hosts").display()
+                ))
                 .spawn()
                 .context("dnsmasq")?;
             self.helpers.push(resolver);
@@ -212,143 +192,9 @@ impl Containers {
         Ok(())
     }
 
-    /// The container's main program, or another one in a container like it.
-    fn command(
-        &self,
-        namespace: &Namespace,
-        service: &Service,
-        other: Option<&[String]>,
-    ) -> anyhow::Result<Command> {
-        let stage = self.stage(service)?;
-        let mut bwrap = namespace.enter();
-        bwrap.args([
-            "bwrap",
-            "--unshare-user",
-            "--unshare-pid",
-            "--die-with-parent",
-            "--new-session",
-            "--clearenv",
-        ]);
-        bwrap.args(["--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev"]);
-        let (uid, gid) = service
-            .user
-            .as_deref()
-            .and_then(|user| user.split_once(':'))
-            .unwrap_or(("65532", "65532"));
-        bwrap.args(["--uid", uid, "--gid", gid]);
-        // Libraries, and for images of others their programs: ours bring nothing but themselves.
-        bwrap.args([
-            "--ro-bind",
-            "/usr/lib",
-            "/usr/lib",
-            "--ro-bind-try",
-            "/usr/lib64",
-            "/usr/lib64",
-        ]);
-        bwrap.args(["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]);
-        bwrap.args(["--ro-bind-try", "/etc/ssl/certs", "/etc/ssl/certs"]);
-        for file in ["hosts", "host.conf", "nsswitch.conf"] {
-            let source = self.directory.join(file).display().to_string();
-            bwrap.args(["--ro-bind", &source, &format!("/etc/{file}")]);
-        }
-        let mut appended: &[&str] = &[];
-        let mut words: Vec<String> = match stage {
-            Some(stage) => {
-                for (binary, target) in &stage.binaries {
-                    bwrap.arg("--ro-bind").arg(tools::binary(binary)?).arg(target);
-                }
-                for (name, value) in &stage.environment {
-                    bwrap.args(["--setenv", name, value]);
-                }
-                stage.entrypoint.clone()
-            }
-            None => {
-                bwrap.args([
-                    "--ro-bind",
-                    "/usr/bin",
-                    "/usr/bin",
-                    "--ro-bind",
-                    "/usr/sbin",
-                    "/usr/sbin",
-                ]);
-                bwrap.args([
-                    "--symlink",
-                    "usr/bin",
-                    "/bin",
-                    "--setenv",
-                    "PATH",
-                    "/usr/bin:/usr/sbin",
-                ]);
-                let image = image_name(service);
-                let image = IMAGES
-                    .iter()
-                    .find(|known| known.name == image)
-                    .context("an image of others")?;
-                appended = image.appended;
-                image.command.iter().map(|&word| word.to_owned()).collect()
-            }
-        };
-        for (name, value) in &service.environment {
-            bwrap.args(["--setenv", name, value]);
-        }
-        let mut directory = None;
-        for volume in &service.volumes {
-            let mut parts = volume.split(':');
-            let (source, target) = (
-                parts.next().context("a source")?,
-                parts.next().context("a target")?,
-            );
-            let bind = if parts.next() == Some("ro") {
-                "--ro-bind"
-            } else {
-                "--bind"
-            };
-            bwrap.arg(bind).arg(self.volume(source)?).arg(target);
-            directory = directory.or(Some(target)).filter(|_| target == "/data");
-        }
-        if let Some(directory) = directory {
-            bwrap.args(["--chdir", directory]);
-        }
-        if service.read_only {
-            bwrap.args(["--remount-ro", "/"]);
-        }
-        match other {
-            Some(other) => words = other.to_vec(),
-            None => {
-                words.extend(service.command.iter().cloned());
-                words.extend(appended.iter().map(|&word| word.to_owned()));
-            }
-        }
-        bwrap.arg("--").args(words);
-        Ok(bwrap)
-    }
-
-    fn stage(&self, service: &Service) -> anyhow::Result<Option<&super::Stage>> {
-        let image = image_name(service);
-        let Some(target) = image.strip_prefix("everything-") else {
-            return Ok(None);
-        };
-        self.dockerfile
-            .stages
-            .get(target)
-            .context("a stage of the Dockerfile")
-            .map(Some)
-    }
-
-    /// A named volume, or a file of the repository.
-    fn volume(&self, source: &str) -> anyhow::Result<PathBuf> {
-        if source.starts_with('.') {
-            return Ok(tools::root().join(source));
-        }
-        ensure!(self.file.volumes.contains_key(source), "no volume {source}");
-        let path = self.directory.join("volumes").join(source);
-        std::fs::create_dir_all(&path)?;
-        Ok(path)
-    }
-
     /// Waits until the health checks of all containers of a service succeed, as the file words them.
     async fn healthy(&self, service: &str) -> anyhow::Result<()> {
-        let Some(healthcheck) = &self.file.services[service].healthcheck else {
+        let Some(healthcheck) = &self.sandbox.file.services[service].healthcheck else {
             return Ok(());
         };
         let test = healthcheck
@@ -382,8 +228,10 @@ impl Containers {
     /// `docker compose exec`: runs a program beside the container's own, and answers with what it printed.
     pub async fn exec(&self, name: &str, command: &[String]) -> anyhow::Result<String> {
         let container = self.container(name)?;
-        let service = &self.file.services[&container.service];
-        let command = self.command(&container.namespace, service, Some(command))?;
+        let service = &self.sandbox.file.services[&container.service];
+        let command = self
+            .sandbox
+            .command(&container.namespace, service, Some(command))?;
         let output = tokio::process::Command::from(command).kill_on_drop(true).output();
         let output = tokio::time::timeout(Duration::from_secs(10), output)
             .await
@@ -457,9 +305,8 @@ impl Containers {
         found.with_context(|| format!("no container {name}"))
     }
 
-    /// Lets connections to a port of this machine reach the port that `service` publishes, through a socket that both
-    /// network namespaces see.
-    async fn publish(
+    /// Lets connections to a port of this machine reach the port that `service` publishes.
+    fn publish(
         &mut self,
         planned: &[(String, Option<Ipv4Addr>)],
         service: &str,
@@ -471,24 +318,14 @@ impl Containers {
             .find(|(name, _)| service_of(name) == service)
             .and_then(|(_, address)| *address)
             .context("a container that publishes")?;
-        let mapping = self.file.services[service]
+        let mapping = self.sandbox.file.services[service]
             .ports
             .first()
             .context("a published port")?;
         let port = mapping.rsplit(':').next().context("a container port")?;
-        let socket = self.directory.join("published.sock");
-        let relay = self
-            .network
-            .bridge()
-            .enter()
-            .arg("socat")
-            .arg(format!("UNIX-LISTEN:{},fork", socket.display()))
-            .arg(format!("TCP:{address}:{port}"))
-            .stderr(Stdio::null())
-            .spawn()
-            .context("socat")?;
-        self.helpers.push(relay);
-        tokio::spawn(stop.run_until_cancelled_owned(relay_to(listener, socket)));
+        let socket = self.sandbox.directory.join("published.sock");
+        self.helpers
+            .push(publish(&self.network, address, port, listener, socket, stop)?);
         Ok(())
     }
 }
@@ -509,29 +346,7 @@ impl Drop for Containers {
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-async fn relay_to(listener: TcpListener, socket: PathBuf) {
-    while let Ok((mut outside, _)) = listener.accept().await {
-        let socket = socket.clone();
-        tokio::spawn(async move {
-            if let Ok(mut inside) = connect(&socket).await {
-                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
-            }
-        });
-    }
-}
-
-/// The relay may be just starting.
-async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    loop {
-        match UnixStream::connect(socket).await {
-            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(20)).await,
-            result => return result,
-        }
+        let _ = std::fs::remove_dir_all(&self.sandbox.directory);
     }
 }
 
@@ -539,10 +354,4 @@ fn service_of(container: &str) -> &str {
     container
         .rsplit_once('-')
         .map_or(container, |(service, _)| service)
-}
-
-/// `haproxy` of `haproxy:3.2-alpine`.
-fn image_name(service: &Service) -> String {
-    let name = service.image.split(':').next().unwrap_or_default();
-    name.rsplit('/').next().unwrap_or_default().to_owned()
 }

@@ -139,7 +139,7 @@ fn images_and_services_agree() {
         assert_eq!((build.context.as_str(), build.target.as_str()), (".", name));
         let stage = &dockerfile.stages[name];
         let program = format!("/usr/local/bin/everything-{name}");
-        assert_eq!(stage.entrypoint, [program.clone()]);
+        assert_eq!(stage.entrypoint, std::slice::from_ref(&program));
         assert_eq!(stage.binaries.values().collect::<Vec<_>>(), [&program]);
         let listens = service
             .environment
