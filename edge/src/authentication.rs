@@ -17,6 +17,7 @@ use everything_proto::auth::v1::{
 };
 use http::request::Parts;
 use serving::{CancellationToken, GrpcChannel, retry::idempotent};
+use telemetry::Metrics;
 use tonic::{Code, Status};
 
 use crate::{AuthMode, Clients, Settings, State, error::Fault};
@@ -65,7 +66,12 @@ pub enum Denied {
 
 impl Authenticator {
     /// Starts listening for revocations, until `shutdown`.
-    pub fn new(settings: &Settings, clients: &Clients, shutdown: CancellationToken) -> Result<Self, Status> {
+    pub fn new(
+        settings: &Settings,
+        clients: &Clients,
+        metrics: &Metrics,
+        shutdown: CancellationToken,
+    ) -> Result<Self, Status> {
         if settings.auth == AuthMode::Disabled {
             return Ok(Self(Arc::new(Mode::Everybody(Principal::anonymous()))));
         }
@@ -73,6 +79,7 @@ impl Authenticator {
         let cache = Arc::new(TokenCache::new(
             settings.token_cache_size,
             settings.token_cache_age,
+            metrics,
         ));
         let watching = watch::follow(client.clone(), cache.clone());
         tokio::spawn(async move { shutdown.run_until_cancelled(watching).await });

@@ -10,6 +10,7 @@ pub mod error;
 mod healthcheck;
 pub mod jsonrpc;
 pub mod mcp;
+pub mod metrics;
 pub mod middleware;
 pub mod oauth;
 pub mod pages;
@@ -24,6 +25,7 @@ pub use authentication::{Authenticator, Principal};
 pub use clients::{Clients, Upstreams};
 pub use config::{AuthMode, EdgeConfig, Settings, UpstreamArgs};
 pub use healthcheck::{Probe, healthcheck};
+pub use metrics::EdgeMetrics;
 pub use serve::{Edge, Error};
 pub use state::State;
 

@@ -56,7 +56,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             .map(|()| ExitCode::SUCCESS)
             .with_context(|| format!("the edge is not {probe}"));
     }
-    let _telemetry = telemetry::init("everything-edge", &cli.telemetry)?;
+    let telemetry = telemetry::init("everything-edge", &cli.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let address = settings.listen_address();
     let listener = tokio::net::TcpListener::bind(&address)
@@ -64,7 +64,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {address}"))?;
     let settings = settings.listening_on(listener.local_addr()?.port());
     let connect = |service, replicas| {
-        Upstream::connect(service, replicas, UpstreamSettings::default(), shutdown.clone())
+        let settings = UpstreamSettings {
+            metrics: telemetry.metrics(),
+            ..UpstreamSettings::default()
+        };
+        Upstream::connect(service, replicas, settings, shutdown.clone())
     };
     let upstreams = Upstreams {
         auth: settings
@@ -75,7 +79,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         feature: connect("everything.feature.v1.FeatureService", replicas.feature),
     };
     tracing::info!(address = %listener.local_addr()?, base_uri = settings.base.as_str(), "the edge listens");
-    Edge::with_settings(settings, upstreams, shutdown.clone())?
+    Edge::with_settings(settings, upstreams, &telemetry.metrics(), shutdown.clone())?
         .serve(listener, shutdown)
         .await?;
     Ok(ExitCode::SUCCESS)

@@ -41,6 +41,7 @@ pub use stateless::StateKeys;
 use std::{sync::Arc, time::Duration};
 
 use serving::CancellationToken;
+use telemetry::Metrics;
 
 use self::{
     described::DescribedCache, in_flight::InFlight, link::Link, session_cache::SessionCache,
@@ -81,10 +82,16 @@ pub struct Mcp {
 
 impl Mcp {
     /// Connects to the session service, until `shutdown`.
-    pub fn start(clients: Clients, settings: McpSettings, shutdown: CancellationToken) -> Self {
+    pub fn start(
+        clients: Clients,
+        settings: McpSettings,
+        metrics: &Metrics,
+        shutdown: CancellationToken,
+    ) -> Self {
         let cache = Arc::new(SessionCache::new(
             settings.session_cache_size,
             settings.session_cache_age,
+            metrics,
         ));
         let in_flight = Arc::new(InFlight::default());
         let link = Link::start(

@@ -25,7 +25,7 @@ pub fn around_everything(routes: Router<State>, state: &State) -> Router<State> 
     routes.layer(
         ServiceBuilder::new()
             // First, so that the log line and the span cover all the others, and say what was really sent.
-            .layer(from_fn(trace::trace))
+            .layer(from_fn_with_state(state.clone(), trace::trace))
             // Every response carries them, also those that the layers below make themselves.
             .layer(from_fn_with_state(state.clone(), security_headers::add))
             // Inside the two above, so that a panic is logged and answered like anything else.

@@ -6,6 +6,7 @@ mod connection;
 use std::{io, sync::Arc, time::Duration};
 
 use serving::CancellationToken;
+use telemetry::Metrics;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -15,8 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    Authenticator, Clients, EdgeConfig, Settings, State, Upstreams, config::BadSettings, mcp::Mcp,
-    oauth::metadata::Metadata, readiness::Dependencies, router,
+    Authenticator, Clients, EdgeConfig, EdgeMetrics, Settings, State, Upstreams, config::BadSettings,
+    mcp::Mcp, oauth::metadata::Metadata, readiness::Dependencies, router,
 };
 
 /// What a client gets that connects when all connections are taken.
@@ -27,6 +28,8 @@ const FULL: &[u8] =
 pub struct Edge {
     pub(crate) state: State,
     pub(crate) router: axum::Router,
+    /// One permit per connection.
+    connections: Arc<Semaphore>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -44,29 +47,34 @@ impl Edge {
     pub fn build(
         config: &EdgeConfig,
         upstreams: Upstreams,
+        metrics: &Metrics,
         shutdown: CancellationToken,
     ) -> Result<Self, Error> {
-        Self::with_settings(config.check()?, upstreams, shutdown)
+        Self::with_settings(config.check()?, upstreams, metrics, shutdown)
     }
 
     /// The same, with settings that were checked before.
     pub fn with_settings(
         settings: Settings,
         upstreams: Upstreams,
+        metrics: &Metrics,
         shutdown: CancellationToken,
     ) -> Result<Self, Error> {
         let clients = Clients::new(&upstreams);
-        let authenticator =
-            Authenticator::new(&settings, &clients, shutdown.clone()).map_err(|_| Error::NoAuthService)?;
+        let authenticator = Authenticator::new(&settings, &clients, metrics, shutdown.clone())
+            .map_err(|_| Error::NoAuthService)?;
         let Upstreams {
             auth,
             session,
             feature,
         } = upstreams;
-        let mcp = Mcp::start(clients.clone(), settings.mcp.clone(), shutdown.clone());
+        let mcp = Mcp::start(clients.clone(), settings.mcp.clone(), metrics, shutdown.clone());
+        let requests = slots(metrics, "requests", settings.limits.requests);
+        let connections = slots(metrics, "connections", settings.limits.connections);
         let state = State {
             mcp,
-            requests: Arc::new(Semaphore::new(settings.limits.requests)),
+            requests,
+            metrics: EdgeMetrics::new(metrics),
             config: Arc::new(settings),
             metadata: Metadata::new(clients.clone()),
             clients,
@@ -75,7 +83,11 @@ impl Edge {
             shutdown,
         };
         let router = router::build(state.clone());
-        Ok(Self { state, router })
+        Ok(Self {
+            state,
+            router,
+            connections,
+        })
     }
 
     pub fn state(&self) -> &State {
@@ -86,7 +98,8 @@ impl Edge {
     /// what is left when the drain time is over.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
         let limits = self.state.config.limits.clone();
-        let slots = Arc::new(Semaphore::new(limits.connections));
+        let slots = self.connections;
+        let rejections = self.state.metrics.rejections.clone();
         let server = connection::Server::new(self.router, limits.clone(), shutdown.clone());
         let mut connections = JoinSet::new();
         loop {
@@ -111,7 +124,10 @@ impl Edge {
                         drop(slot);
                     });
                 }
-                Err(_) => turn_away(stream),
+                Err(_) => {
+                    rejections.count("connections");
+                    turn_away(stream);
+                }
             }
         }
         // Clients that connect from here on find another edge.
@@ -127,6 +143,15 @@ impl Edge {
         connections.shutdown().await;
         Ok(())
     }
+}
+
+/// So many at once, and how many of them are taken can be seen.
+fn slots(metrics: &Metrics, what: &'static str, limit: usize) -> Arc<Semaphore> {
+    let slots = Arc::new(Semaphore::new(limit));
+    let seen = Arc::downgrade(&slots);
+    let taken = move || Some((limit - seen.upgrade()?.available_permits().min(limit)) as u64);
+    telemetry::metrics::server::queue(metrics, what, limit as u64, taken);
+    slots
 }
 
 /// Out of descriptors, accepting fails at once and again; other failures concern one connection that is gone.

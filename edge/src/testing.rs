@@ -20,6 +20,7 @@ use serde_json::Value;
 use serving::{
     CancellationToken, GrpcLimits, GrpcServer, Replicas, Upstream, UpstreamSettings, always_ready, memory,
 };
+use telemetry::Metrics;
 use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
 use tower::ServiceExt;
@@ -84,7 +85,7 @@ impl Harness {
             session: connect("everything.session.v1.SessionService", nobody()),
             feature: connect("everything.feature.v1.FeatureService", nobody()),
         };
-        let mut edge = Edge::with_settings(settings, upstreams, shutdown.clone()).unwrap();
+        let mut edge = Edge::with_settings(settings, upstreams, &Metrics::none(), shutdown.clone()).unwrap();
         let router = router::assemble(edge.state.clone(), probes());
         edge.router = router.clone();
         Self {

@@ -5,6 +5,7 @@ use change_feed::MemoryFeed;
 use everything_edge::{Edge, Settings, Upstreams};
 use redis_store::Redis;
 use serving::{CancellationToken, Listener, Replicas, Upstream, UpstreamSettings};
+use telemetry::Metrics;
 use tokio::{net::TcpListener, task::JoinSet};
 use url::Url;
 
@@ -26,6 +27,7 @@ impl Everything {
         config: Config,
         settings: Settings,
         redis: Option<&Redis>,
+        metrics: &Metrics,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut services = JoinSet::new();
@@ -45,7 +47,11 @@ impl Everything {
                         Some(redis) => everything_auth::Dependencies::redis(redis),
                         None => everything_auth::Dependencies::memory(),
                     };
-                    let service = everything_auth::Service::build(&base_uri, &config.auth, dependencies)?;
+                    let service = everything_auth::Service::build(
+                        &base_uri,
+                        &config.auth,
+                        dependencies.with_metrics(metrics.clone()),
+                    )?;
                     let (limits, stop) = (limits.clone(), stop_services.clone());
                     services.spawn(async move { Ok(service.serve(listener, limits, stop).await?) });
                     Ok(())
@@ -57,6 +63,7 @@ impl Everything {
                 Some(redis) => everything_session::Service::build_redis(config.session, redis),
                 None => everything_session::Service::build_memory(config.session, Arc::new(feed.clone())),
             };
+            let service = service.with_metrics(metrics.clone());
             let stop = stop_services.clone();
             services.spawn(async move { Ok(service.serve(listener, stop).await?) });
             Ok(())
@@ -66,21 +73,29 @@ impl Everything {
                 Some(redis) => everything_feature::Dependencies::redis(&config.feature, redis),
                 None => everything_feature::Dependencies::memory(&config.feature, feed),
             };
-            let service = everything_feature::Service::build(config.feature, limits.clone(), dependencies)?;
+            let service = everything_feature::Service::build(
+                config.feature,
+                limits.clone(),
+                dependencies.with_metrics(metrics.clone()),
+            )?;
             let stop = stop_services.clone();
             services.spawn(async move { Ok(service.serve(listener, stop).await?) });
             Ok(())
         })?;
 
         let connect = |name, replicas| {
-            Upstream::connect(name, replicas, UpstreamSettings::default(), stop_services.clone())
+            let settings = UpstreamSettings {
+                metrics: metrics.clone(),
+                ..UpstreamSettings::default()
+            };
+            Upstream::connect(name, replicas, settings, stop_services.clone())
         };
         let upstreams = Upstreams {
             auth: auth.map(|replicas| connect("everything.auth.v1.AuthService", replicas)),
             session: connect("everything.session.v1.SessionService", session),
             feature: connect("everything.feature.v1.FeatureService", feature),
         };
-        let edge = Edge::with_settings(settings, upstreams, shutdown.clone())?;
+        let edge = Edge::with_settings(settings, upstreams, metrics, shutdown.clone())?;
         Ok(Self {
             edge,
             services,

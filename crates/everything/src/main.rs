@@ -51,7 +51,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             .map(|()| ExitCode::SUCCESS)
             .context("the server is not alive");
     }
-    let _telemetry = telemetry::init("everything", &cli.telemetry)?;
+    let telemetry = telemetry::init("everything", &cli.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let address = settings.listen_address();
     let listener = tokio::net::TcpListener::bind(&address)
@@ -59,9 +59,15 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {address}"))?;
     println!("{}", banner(&settings, &cli.config.replacements, redis.as_ref()));
     let redis = redis.as_ref().map(Redis::connect).transpose()?;
-    Everything::start(cli.config, settings, redis.as_ref(), shutdown)?
-        .serve(listener)
-        .await?;
+    Everything::start(
+        cli.config,
+        settings,
+        redis.as_ref(),
+        &telemetry.metrics(),
+        shutdown,
+    )?
+    .serve(listener)
+    .await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,9 @@
 use std::{convert::Infallible, future::Future, time::Duration};
 
 use clap::Args;
-use telemetry::grpc::ServerTraceLayer;
+use prost::Message;
+use prost_types::{FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto};
+use telemetry::{Metrics, grpc::ServerTraceLayer, metrics::rpc::RpcServerMetricsLayer};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -48,15 +50,23 @@ pub struct GrpcServer {
     limits: GrpcLimits,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
+    metrics: Metrics,
 }
 
 impl GrpcServer {
     pub fn new(limits: GrpcLimits) -> Self {
         Self {
             limits,
+            metrics: Metrics::none(),
             routes: Routes::builder(),
             names: Vec::new(),
         }
+    }
+
+    /// Has the calls measured.
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// Adds a generated `…Server`. Set its message size limits from [`GrpcLimits`] before.
@@ -87,6 +97,7 @@ impl GrpcServer {
             limits,
             mut routes,
             names,
+            metrics,
         } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
         let reflection = tonic_reflection::server::Builder::configure()
@@ -107,6 +118,7 @@ impl GrpcServer {
 
         let drain = Duration::from_millis(limits.drain_ms);
         let serving = Server::builder()
+            .layer(RpcServerMetricsLayer::new(&metrics, methods()))
             .layer(ServerTraceLayer)
             .timeout(Duration::from_millis(limits.timeout_ms))
             .concurrency_limit_per_connection(limits.max_concurrent_requests)
@@ -124,6 +136,20 @@ impl GrpcServer {
         };
         within(serving, drained).await
     }
+}
+
+/// Full names of every method of the contracts.
+fn methods() -> Vec<String> {
+    let contracts = FileDescriptorSet::decode(everything_proto::FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let of_file = |file: &FileDescriptorProto| {
+        let of_service = |service: &ServiceDescriptorProto| {
+            let service_name = format!("{}.{}", file.package(), service.name());
+            let named = |method: &MethodDescriptorProto| format!("{service_name}/{}", method.name());
+            service.method.iter().map(named).collect::<Vec<_>>()
+        };
+        file.service.iter().flat_map(of_service).collect::<Vec<_>>()
+    };
+    contracts.file.iter().flat_map(of_file).collect()
 }
 
 /// Long-lived streams would keep a graceful shutdown waiting for ever; the drain deadline ends them.
@@ -170,4 +196,21 @@ async fn report_health(
         }
     }
     report(ServingStatus::NotServing).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_known_by_their_full_names() {
+        let methods = methods();
+        for known in [
+            "everything.feature.v1.FeatureService/CallTool",
+            "everything.auth.v1.AuthService/Introspect",
+            "everything.session.v1.SessionService/Append",
+        ] {
+            assert!(methods.iter().any(|method| method == known), "{known}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use telemetry::grpc::ClientCall;
+use telemetry::{Metrics, grpc::ClientCall, metrics::rpc::RpcClientMetrics};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -44,6 +44,8 @@ pub struct UpstreamSettings {
     pub timeout: Duration,
     /// Deadline for opening a connection.
     pub connect_timeout: Duration,
+    /// Takes what is measured of the calls.
+    pub metrics: Metrics,
 }
 
 impl Default for UpstreamSettings {
@@ -51,6 +53,7 @@ impl Default for UpstreamSettings {
         Self {
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(2),
+            metrics: Metrics::none(),
         }
     }
 }
@@ -71,6 +74,7 @@ pub struct GrpcChannel {
 struct Pool {
     service: &'static str,
     settings: UpstreamSettings,
+    metrics: RpcClientMetrics,
     replicas: Vec<Arc<Replica>>,
     turn: AtomicUsize,
     ready: watch::Sender<bool>,
@@ -115,6 +119,7 @@ impl Upstream {
             .collect();
         let pool = Arc::new(Pool {
             service,
+            metrics: RpcClientMetrics::new(&settings.metrics),
             settings,
             replicas,
             turn: AtomicUsize::new(0),
@@ -366,13 +371,23 @@ impl Service<http::Request<Body>> for GrpcChannel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let pool = self.pool.clone();
+        let measured = pool.metrics.begin(&request);
         let traced = ClientCall::begin(&mut request);
         let span = traced.span().clone();
         let deadline = deadline::of(&mut request, pool.settings.timeout);
         let call = async move {
             match pool.send(request, deadline, &traced).await {
-                Ok(response) => Ok(traced.answered(response).map(Body::new)),
+                Ok(response) => {
+                    let response = traced.answered(response);
+                    Ok(match measured {
+                        Some(measured) => measured.until_end_of(response).map(Body::new),
+                        None => response.map(Body::new),
+                    })
+                }
                 Err(status) => {
+                    if let Some(measured) = measured {
+                        measured.failed(status.code() as i32);
+                    }
                     traced.failed(status.code() as i32);
                     Err(status)
                 }

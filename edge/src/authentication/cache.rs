@@ -11,6 +11,7 @@ use std::{
 
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
+use telemetry::{Metrics, metrics::cache::CacheMetrics};
 
 use super::{Denied, Principal};
 
@@ -38,6 +39,7 @@ pub struct TokenCache {
     open: AtomicBool,
     /// Counts what made entries stale, so that an answer from before is not kept after.
     epoch: AtomicU64,
+    metrics: CacheMetrics,
 }
 
 impl TokenHash {
@@ -66,9 +68,12 @@ impl Entry {
 }
 
 impl TokenCache {
-    pub fn new(size: u64, age: Duration) -> Self {
+    pub fn new(size: u64, age: Duration, metrics: &Metrics) -> Self {
+        let entries: Cache<TokenHash, Entry> = Cache::builder().max_capacity(size).time_to_live(age).build();
+        let seen = entries.clone();
         Self {
-            entries: Cache::builder().max_capacity(size).time_to_live(age).build(),
+            metrics: CacheMetrics::new(metrics, "tokens", move || Some(seen.entry_count())),
+            entries,
             revoked_grants: Mutex::default(),
             open: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
@@ -86,14 +91,17 @@ impl TokenCache {
         F: Future<Output = Result<Entry, Denied>>,
     {
         if !self.is_open() {
+            self.metrics.asked(false);
             return load().await;
         }
         if let Some(entry) = self.entries.get(&hash).await {
             if !entry.is_expired(SystemTime::now()) && !self.is_revoked(&entry.grant_id) {
+                self.metrics.asked(true);
                 return Ok(entry);
             }
             self.entries.invalidate(&hash).await;
         }
+        self.metrics.asked(false);
         let epoch = self.epoch.load(Ordering::SeqCst);
         let loaded = self.entries.try_get_with(hash, load()).await;
         // A revocation that came meanwhile may have missed the entry.

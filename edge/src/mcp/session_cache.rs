@@ -11,6 +11,7 @@ use std::{
 };
 
 use moka::sync::Cache;
+use telemetry::{Metrics, metrics::cache::CacheMetrics};
 
 use super::sessions::ActiveSession;
 
@@ -19,6 +20,7 @@ pub struct SessionCache {
     age: Duration,
     /// Counts what was forgotten. A copy that was read before something was forgotten may be the old one.
     forgotten: AtomicU64,
+    metrics: CacheMetrics,
 }
 
 /// A moment in the life of the cache.
@@ -26,9 +28,13 @@ pub struct SessionCache {
 pub struct Moment(u64);
 
 impl SessionCache {
-    pub fn new(size: u64, age: Duration) -> Self {
+    pub fn new(size: u64, age: Duration, metrics: &Metrics) -> Self {
+        let sessions: Cache<Arc<str>, Arc<ActiveSession>> =
+            Cache::builder().max_capacity(size).time_to_live(age).build();
+        let seen = sessions.clone();
         Self {
-            sessions: Cache::builder().max_capacity(size).time_to_live(age).build(),
+            metrics: CacheMetrics::new(metrics, "sessions", move || Some(seen.entry_count())),
+            sessions,
             age,
             forgotten: AtomicU64::new(0),
         }
@@ -36,9 +42,12 @@ impl SessionCache {
 
     /// The session, if it is remembered as this user's.
     pub fn get(&self, session_id: &str, user_id: &str) -> Option<Arc<ActiveSession>> {
-        self.sessions
+        let session = self
+            .sessions
             .get(session_id)
-            .filter(|session| &*session.user_id == user_id)
+            .filter(|session| &*session.user_id == user_id);
+        self.metrics.asked(session.is_some());
+        session
     }
 
     pub fn now(&self) -> Moment {

@@ -8,16 +8,24 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State as Shared},
     middleware::Next,
     response::Response,
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use hyper::body::{Frame, SizeHint};
-use telemetry::propagation;
+use telemetry::{
+    metrics::{
+        http::{ActiveRequest, Ended},
+        server::Counted,
+    },
+    propagation,
+};
 use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
+
+use crate::State;
 
 /// Tells a log line from a report: the same id is in both.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,14 +33,12 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest path that is logged, bytes.
 const MAX_PATH: usize = 256;
 
-pub async fn trace(request: Request, next: Next) -> Response {
+pub async fn trace(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = Uuid::new_v4().simple().to_string();
     let path: String = request.uri().path().chars().take(MAX_PATH).collect();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
     // Probes come every few seconds and say nothing about requests.
     let quiet = matches!(route, "/livez" | "/readyz");
     let span = if quiet {
@@ -52,6 +58,13 @@ pub async fn trace(request: Request, next: Next) -> Response {
     };
     propagation::set_parent(&span, &propagation::from_headers(request.headers()));
     let method = request.method().clone();
+    let scheme = if state.config.base.is_https() {
+        "https"
+    } else {
+        "http"
+    };
+    let measured = state.metrics.http.begin(&method, request.version(), scheme);
+    let request_bytes = HttpBody::size_hint(request.body()).exact();
     let mut response = next.run(request).instrument(span.clone()).await;
 
     let status = response.status();
@@ -62,7 +75,16 @@ pub async fn trace(request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    let streams = &state.metrics.streams;
+    let stream = is_event_stream(&response).then(|| streams.of(&method, route).count());
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        state.metrics.rejections.count("rate_limit");
+    }
     let summary = Summary {
+        measured,
+        _stream: stream,
+        route: matched,
+        request_bytes,
         span,
         request_id,
         method,
@@ -76,6 +98,13 @@ pub async fn trace(request: Request, next: Next) -> Response {
     response.map(|body| Body::new(Observed { body, summary }))
 }
 
+fn is_event_stream(response: &Response) -> bool {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"))
+}
+
 /// Becomes the log line when the response has ended, whichever way.
 struct Summary {
     span: Span,
@@ -87,6 +116,10 @@ struct Summary {
     bytes: u64,
     complete: bool,
     quiet: bool,
+    measured: Option<ActiveRequest>,
+    _stream: Option<Counted>,
+    route: Option<MatchedPath>,
+    request_bytes: Option<u64>,
 }
 
 /// A response body that counts what is sent of it.
@@ -104,8 +137,21 @@ impl Drop for Summary {
             status,
             bytes,
             complete,
+            measured,
+            route,
+            request_bytes,
             ..
         } = self;
+        if let Some(measured) = measured {
+            measured.ended(Ended {
+                route: route.as_ref().map(MatchedPath::as_str),
+                status: *status,
+                duration: self.started.elapsed(),
+                request_bytes: *request_bytes,
+                response_bytes: *bytes,
+                complete: *complete,
+            });
+        }
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if self.quiet {
             tracing::debug!(parent: None, %method, path, status, duration_ms, bytes, complete, request_id, "request");

@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         serving::healthcheck(&cli.listen_addr).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let _telemetry = telemetry::init("everything-auth", &cli.telemetry)?;
+    let telemetry = telemetry::init("everything-auth", &cli.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let dependencies = match cli.redis.address()? {
         Some(address) => Dependencies::redis(&Redis::connect(&address)?),
@@ -72,7 +72,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         tracing::error!("bad settings: AUTH_MODE=external and AUTH_ISSUER go together");
         return Ok(ExitCode::from(BAD_SETTINGS));
     }
-    let service = match Service::build(&cli.base_uri, &cli.config, dependencies) {
+    let service = match Service::build(
+        &cli.base_uri,
+        &cli.config,
+        dependencies.with_metrics(telemetry.metrics()),
+    ) {
         Err(Error::Settings(problems)) => {
             tracing::error!(problems, "bad settings");
             return Ok(ExitCode::from(BAD_SETTINGS));

@@ -6,6 +6,7 @@ use everything_proto::auth::v1::auth_service_server::AuthServiceServer;
 use everything_proto::auth::v1::fake_upstream_service_server::FakeUpstreamServiceServer;
 use redis_store::Redis;
 use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, ReadinessReceiver};
+use telemetry::Metrics;
 use url::Url;
 
 use crate::clock::Clock;
@@ -27,12 +28,14 @@ pub struct Dependencies {
     pub store: Arc<dyn Store>,
     pub readiness: ReadinessReceiver,
     pub clock: Clock,
+    pub metrics: Metrics,
 }
 
 /// A service that is ready to be served.
 pub struct Service {
     face: Face,
     readiness: ReadinessReceiver,
+    metrics: Metrics,
 }
 
 enum Face {
@@ -52,6 +55,7 @@ impl Dependencies {
             store: Arc::new(MemoryStore::new()),
             readiness: serving::always_ready(),
             clock: Clock::System,
+            metrics: Metrics::none(),
         }
     }
 
@@ -61,7 +65,13 @@ impl Dependencies {
             store: Arc::new(RedisStore::new(redis.clone())),
             readiness: serving::ready_while(redis.health()),
             clock: Clock::System,
+            metrics: Metrics::none(),
         }
+    }
+
+    /// Has the service measured.
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 }
 
@@ -73,6 +83,7 @@ impl Service {
             store,
             readiness,
             clock,
+            metrics,
         } = dependencies;
         let face = match settings.external.clone() {
             Some(external) => {
@@ -87,7 +98,11 @@ impl Service {
             }
             None => internal(settings, store, clock)?,
         };
-        Ok(Self { face, readiness })
+        Ok(Self {
+            face,
+            readiness,
+            metrics,
+        })
     }
 
     /// Serves until `shutdown`.
@@ -98,7 +113,7 @@ impl Service {
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
         let bytes = limits.max_message_bytes;
-        let server = GrpcServer::new(limits);
+        let server = GrpcServer::new(limits).with_metrics(self.metrics);
         let server = match self.face {
             Face::External(external) => {
                 let auth = AuthServiceServer::new(ExternalGrpc::new(external, shutdown.clone()))

@@ -44,7 +44,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         serving::healthcheck(&command.listen_addr).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let _telemetry = telemetry::init("everything-feature", &command.telemetry)?;
+    let telemetry = telemetry::init("everything-feature", &command.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let dependencies = match command.redis.address() {
         Ok(Some(address)) => Dependencies::redis(&command.config, &Redis::connect(&address)?),
@@ -59,7 +59,11 @@ async fn main() -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(BAD_SETTINGS));
         }
     };
-    let service = Service::build(command.config, command.grpc, dependencies)?;
+    let service = Service::build(
+        command.config,
+        command.grpc,
+        dependencies.with_metrics(telemetry.metrics()),
+    )?;
     let listener = Listener::bind(&command.listen_addr).await?;
     tracing::info!(address = %command.listen_addr, "serving features");
     service.serve(listener, shutdown).await?;

@@ -4,6 +4,7 @@ use change_feed::{ChangeFeed, MemoryFeed, RedisFeed};
 use everything_proto::feature::v1::feature_service_server::FeatureServiceServer;
 use redis_store::Redis;
 use serving::{GrpcLimits, GrpcServer, Listener, Readiness};
+use telemetry::Metrics;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,7 @@ pub struct Dependencies {
     pub feed: Arc<dyn ChangeFeed>,
     /// Whether what is behind `store` and `feed` answers.
     pub readiness: watch::Receiver<Readiness>,
+    pub metrics: Metrics,
 }
 
 /// The feature service, ready to serve.
@@ -41,6 +43,7 @@ impl Dependencies {
             store: Arc::new(MemoryStore::new(config.limits())),
             feed: Arc::new(feed),
             readiness: serving::always_ready(),
+            metrics: Metrics::none(),
         }
     }
 
@@ -50,7 +53,13 @@ impl Dependencies {
             store: Arc::new(RedisStore::new(redis.clone(), config.limits())),
             feed: Arc::new(RedisFeed::new(redis.clone())),
             readiness: serving::ready_while(redis.health()),
+            metrics: Metrics::none(),
         }
+    }
+
+    /// Has the service measured.
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 }
 
@@ -70,7 +79,13 @@ impl Service {
     pub async fn serve(self, listener: Listener, shutdown: CancellationToken) -> Result<(), serving::Error> {
         let Self {
             features,
-            dependencies: Dependencies { feed, readiness, .. },
+            dependencies:
+                Dependencies {
+                    feed,
+                    readiness,
+                    metrics,
+                    ..
+                },
             config,
             limits,
         } = self;
@@ -82,6 +97,7 @@ impl Service {
         let _end_changes = changes_end.clone().drop_guard();
         tokio::spawn(changes::run(feed, config.periods(), changes_end));
         GrpcServer::new(limits)
+            .with_metrics(metrics)
             .add_service(server)
             .serve(listener, readiness, shutdown)
             .await

@@ -110,6 +110,7 @@ impl Hub {
             attachments.extend(route.attachments.values().cloned());
         }
         self.renew(&renewals).await;
+        followed.extend(self.lifetimes.due());
         match self.store.missing(&followed).await {
             Ok(gone) => gone.iter().for_each(|id| self.end_session(id)),
             Err(error) => tracing::debug!(%error, "followed sessions could not be looked up"),

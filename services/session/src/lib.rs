@@ -15,6 +15,7 @@ mod error;
 mod event_log;
 mod expiry;
 mod grpc;
+mod lifetimes;
 mod link;
 mod operations;
 mod ownership;

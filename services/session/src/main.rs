@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         serving::healthcheck(&cli.listen_addr).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let _telemetry = telemetry::init("everything-session", &cli.telemetry)?;
+    let telemetry = telemetry::init("everything-session", &cli.telemetry)?;
     let address = match cli.redis.address() {
         Ok(Some(address)) => address,
         Ok(None) => {
@@ -35,7 +35,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     let shutdown = serving::shutdown_signal()?;
-    let service = Service::build_redis(cli.config, &Redis::connect(&address)?);
+    let service =
+        Service::build_redis(cli.config, &Redis::connect(&address)?).with_metrics(telemetry.metrics());
     let listener = Listener::bind(&cli.listen_addr).await?;
     tracing::info!(address = %cli.listen_addr, "serving sessions");
     service.serve(listener, shutdown).await?;

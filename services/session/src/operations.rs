@@ -11,6 +11,7 @@ use everything_proto::{
     feature::v1::LogLevel,
     session::v1 as proto,
 };
+use telemetry::conventions::hashed;
 
 use crate::{
     Error, EventId, Handshake, NewEntry, NewPayload, Session, SessionId, SessionUpdate, StreamName, UserId,
@@ -74,6 +75,13 @@ impl Operations {
             last_change: self.hub.feed.latest().await?,
         };
         self.hub.store.create(&session).await?;
+        self.hub.lifetimes.began(&session);
+        tracing::info!(
+            session = hashed(session.id.as_str()),
+            user = hashed(session.user.as_str()),
+            version = session.protocol_version,
+            "session created"
+        );
         Ok(session)
     }
 
@@ -111,6 +119,9 @@ impl Operations {
             unsubscribe: request.unsubscribe,
         };
         let session = self.hub.store.update(&id, &user, &update).await?;
+        if update.handshake.is_some() {
+            self.hub.lifetimes.negotiated(&session);
+        }
         self.hub.control(&id, Action::Updated(Updated {})).await;
         Ok(session)
     }
@@ -118,6 +129,12 @@ impl Operations {
     pub(crate) async fn delete(&self, request: proto::DeleteRequest) -> Result<(), Error> {
         let (id, user) = names(&request.session_id, &request.user_id)?;
         self.hub.store.delete(&id, &user).await?;
+        self.hub.lifetimes.deleted(&id);
+        tracing::info!(
+            session = hashed(id.as_str()),
+            user = hashed(user.as_str()),
+            "session deleted"
+        );
         self.hub.control(&id, Action::Shutdown(Shutdown {})).await;
         // Here it ends also when the announcement is lost.
         self.hub.end_session(&id);

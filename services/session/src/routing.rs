@@ -21,6 +21,7 @@ use everything_proto::{
         Cancelled, Detached, SessionEnded, SessionUpdated, connect_response::Message as Out, detached,
     },
 };
+use telemetry::{Metrics, metrics::server};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -30,6 +31,7 @@ use crate::{
     Error, Position, SessionId, StreamName,
     bus::{Bus, Message, Received, Topic},
     event_log::EventId,
+    lifetimes::Lifetimes,
     store::Store,
     sync::lock,
     topics::Topics,
@@ -60,6 +62,8 @@ pub(crate) struct Hub {
     pub(crate) table: Mutex<Table>,
     /// Sessions whose time to live is to be renewed with the next batch.
     pub(crate) touched: Mutex<HashSet<SessionId>>,
+    /// The sessions that this replica made.
+    pub(crate) lifetimes: Arc<Lifetimes>,
     /// Attachments whose last read failed.
     retries: Mutex<Vec<Arc<Attachment>>>,
     topics: Arc<Topics>,
@@ -75,10 +79,17 @@ impl Hub {
         bus: Arc<dyn Bus>,
         feed: Arc<dyn ChangeFeed>,
         settings: LinkSettings,
+        metrics: &Metrics,
         stopping: CancellationToken,
     ) -> Result<Arc<Self>, Error> {
         let (sink, deliveries) = mpsc::channel(DISPATCH_QUEUE);
+        let waiting = sink.downgrade();
+        server::queue(metrics, "wake_ups", DISPATCH_QUEUE as u64, move || {
+            let sink = waiting.upgrade()?;
+            Some((sink.max_capacity() - sink.capacity()) as u64)
+        });
         let hub = Arc::new(Self {
+            lifetimes: Lifetimes::new(metrics, settings.ttl),
             store,
             topics: Topics::new(bus.clone(), sink),
             bus,
@@ -141,6 +152,7 @@ impl Hub {
 
     /// The session is over: its followers and attachments learn it, and it is forgotten.
     pub(crate) fn end_session(&self, id: &SessionId) {
+        self.lifetimes.expired(id);
         let Some(route) = lock(&self.table).remove_session(id) else {
             return;
         };
@@ -173,7 +185,10 @@ impl Hub {
             (Topic::ToServer(id), Message::ToServer(_)) => self.deliver_answers(&id),
             (Topic::ToClient(id, stream), Message::ToClient(_)) => self.wake_stream(&id, &stream),
             (Topic::Control(id), Message::Control(control)) => match control.action {
-                Some(Action::Shutdown(_)) => self.end_session(&id),
+                Some(Action::Shutdown(_)) => {
+                    self.lifetimes.deleted(&id);
+                    self.end_session(&id);
+                }
                 Some(Action::Cancel(cancel)) => self.deliver_cancel(&id, cancel),
                 Some(Action::Updated(_)) => self.session_updated(&id),
                 Some(Action::Superseded(superseded)) => self.holder_changed(&id, &superseded),

@@ -6,6 +6,7 @@ use everything_proto::session::v1::{
 };
 use redis_store::Redis;
 use serving::{CancellationToken, GrpcServer, Listener, ReadinessReceiver};
+use telemetry::Metrics;
 
 use crate::{
     Config, Error,
@@ -26,6 +27,7 @@ const LAST_TASKS: Duration = Duration::from_secs(2);
 pub struct Service {
     config: Config,
     dependencies: Dependencies,
+    metrics: Metrics,
 }
 
 /// What a session service is built on.
@@ -39,7 +41,16 @@ pub struct Dependencies {
 
 impl Service {
     pub fn build(config: Config, dependencies: Dependencies) -> Self {
-        Self { config, dependencies }
+        Self {
+            config,
+            dependencies,
+            metrics: Metrics::none(),
+        }
+    }
+
+    /// Has the service measured.
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The embedded store: one replica, nothing kept. `feed` is the one that features publish to.
@@ -85,8 +96,9 @@ impl Service {
                     tasks,
                     readiness,
                 },
+            metrics,
         } = self;
-        let hub = Hub::start(store, bus, feed, config.links(), shutdown.clone())
+        let hub = Hub::start(store, bus, feed, config.links(), &metrics, shutdown.clone())
             .map_err(|error: Error| serving::Error::NotServing(error.to_string()))?;
         let keeping = tokio::spawn(hub.clone().keep_alive());
         let watching = tokio::spawn(hub.clone().watch_changes());
@@ -108,6 +120,7 @@ impl Service {
             .max_decoding_message_size(max_bytes)
             .max_encoding_message_size(max_bytes);
         let served = GrpcServer::new(config.grpc)
+            .with_metrics(metrics)
             .add_service(service)
             .add_service(task_service)
             .serve(listener, readiness, shutdown)

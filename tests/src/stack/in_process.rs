@@ -7,6 +7,7 @@ use change_feed::MemoryFeed;
 use everything_edge::{Edge, EdgeConfig, Upstreams};
 use redis_store::Redis;
 use serving::{CancellationToken, GrpcLimits, ListenAddr, Listener, Replicas, Upstream, UpstreamSettings};
+use telemetry::Metrics;
 use tokio::{net::TcpListener, task::AbortHandle};
 use tokio_util::sync::DropGuard;
 
@@ -158,7 +159,7 @@ impl Starter<'_> {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port")?;
         let address = listener.local_addr()?;
-        let edge = Edge::build(&config, upstreams, self.shutdown.clone())?;
+        let edge = Edge::build(&config, upstreams, &Metrics::none(), self.shutdown.clone())?;
         Ok((address, run("edge", edge.serve(listener, self.shutdown.clone()))))
     }
 }

@@ -119,6 +119,7 @@ impl Stack {
                 store,
                 readiness: serving::always_ready(),
                 clock,
+                metrics: telemetry::Metrics::none(),
             };
             let service = Service::build(&BASE.parse().unwrap(), &config, dependencies).unwrap();
             let (listener, target) = serving::memory();

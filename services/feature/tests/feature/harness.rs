@@ -160,6 +160,7 @@ pub fn shared(config: &Config) -> (Dependencies, MemoryFeed) {
         store: Arc::new(MemoryStore::new(config.limits())),
         feed: Arc::new(feed.clone()) as Arc<dyn ChangeFeed>,
         readiness: serving::always_ready(),
+        metrics: telemetry::Metrics::none(),
     };
     (dependencies, feed)
 }

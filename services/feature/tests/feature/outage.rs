@@ -21,6 +21,7 @@ async fn what_needs_redis_fails_clearly_while_it_is_away_and_the_rest_goes_on() 
         store: Arc::new(RedisStore::new(redis.clone(), config.limits())),
         feed: Arc::new(RedisFeed::new(redis)),
         readiness: serving::always_ready(),
+        metrics: telemetry::Metrics::none(),
     };
     let (mut client, _stop) = serve(config, dependencies).await;
     let gzip = || CallToolRequest {
