@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 pub use legacy::LegacyClient;
 pub use response::Response;
+pub(crate) use sse::Parser;
 pub use sse::{Event, SseStream};
 
 /// One session of Streamable HTTP. Clones share the session, and never use a JSON-RPC id twice.

@@ -3,6 +3,7 @@
 //! - [`Stack`]: the server as a test asks for it, in this process or as real processes, behind a proxy that hands
 //!   requests to the edges in turn.
 //! - [`Browser`]: follows the login pages as a person would, and ends with a token.
+//! - [`chaos`]: the fault suite.
 //! - [`client`]: a raw MCP client, for what no SDK shows.
 //! - [`compose`]: docker-compose.yml and the Dockerfile, run without Docker.
 //! - [`conformance`]: runs the official suite and reads its verdicts.
@@ -11,6 +12,7 @@
 //! - [`tools`]: where `scripts/setup` put the programs that tests run.
 
 mod browser;
+pub mod chaos;
 pub mod client;
 pub mod compose;
 pub mod conformance;

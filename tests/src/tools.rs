@@ -14,8 +14,13 @@ pub fn root() -> PathBuf {
 
 /// A binary of the workspace, beside the running test's own.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe().context("the test's own path")?;
-    let path = test.ancestors().nth(2).context("a target directory")?.join(name);
+    let own = std::env::current_exe().context("the program's own path")?;
+    let mut directory = own.parent().context("a target directory")?;
+    // Tests are one level below the binaries.
+    if directory.ends_with("deps") {
+        directory = directory.parent().context("a target directory")?;
+    }
+    let path = directory.join(name);
     ensure!(
         path.exists(),
         "{} is missing: run `cargo build --workspace --bins` first",

@@ -6,6 +6,7 @@ mod elicitation;
 mod headers;
 mod input_required;
 mod json_schema;
+mod numbered;
 mod reporting;
 mod sampling;
 mod tasks;
@@ -46,6 +47,7 @@ impl Tools {
         let mut tools = plain_tools();
         tools.extend(asking_tools());
         tools.extend(task_tools());
+        tools.extend(numbered_tools());
         Self(tools)
     }
 
@@ -130,6 +132,16 @@ fn task_tools() -> Vec<Tool> {
         Tool { tasks: Tasks::Optional, ..tool!("confirm_delete", "Asks before it pretends to delete a file.", strings(&[("filename", "What to delete")]), tasks::confirm_delete) },
         Tool { tasks: Tasks::Optional, ..tool!("multi_input", "Asks two questions at once.", no_arguments(), tasks::multi_input) },
         Tool { tasks: Tasks::RequiredWithAnswers, ..tool!("test_tool_with_task", "Asks for a name, then works on.", no_arguments(), tasks::with_task) },
+    ]
+}
+
+#[rustfmt::skip]
+fn numbered_tools() -> Vec<Tool> {
+    vec![
+        tool!("numbered_events", "Says numbered things.", numbered::schema(), numbered::events),
+        Tool { read_only: false, ..tool!("numbered_events_once", "Says numbered things, and must not run twice.", numbered::schema(), numbered::events) },
+        tool!("numbered_question", "Says numbered things, asks, and says more.", numbered::schema(), numbered::question),
+        Tool { read_only: false, ..tool!("numbered_question_once", "The same, and must not run twice.", numbered::schema(), numbered::question) },
     ]
 }
 

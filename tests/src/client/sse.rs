@@ -30,7 +30,7 @@ pub struct SseStream {
 }
 
 #[derive(Default)]
-struct Parser {
+pub(crate) struct Parser {
     buffer: Vec<u8>,
     event: Option<Event>,
     comments: usize,
@@ -187,7 +187,7 @@ pub(super) fn parse(body: &[u8]) -> Vec<Event> {
 }
 
 impl Parser {
-    fn feed(&mut self, chunk: &[u8], events: &mut VecDeque<Event>) {
+    pub(crate) fn feed(&mut self, chunk: &[u8], events: &mut VecDeque<Event>) {
         self.buffer.extend_from_slice(chunk);
         while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.buffer.drain(..=end).collect();

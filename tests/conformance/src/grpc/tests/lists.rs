@@ -53,6 +53,10 @@ async fn every_tool_is_listed_with_a_description_and_an_object_schema() {
             "confirm_delete",
             "multi_input",
             "test_tool_with_task",
+            "numbered_events",
+            "numbered_events_once",
+            "numbered_question",
+            "numbered_question_once",
         ]
     );
     for tool in &listed.tools {
