@@ -16,7 +16,7 @@ use everything_proto::auth::v1::{
     auth_service_client::AuthServiceClient, introspect_request::Caller,
 };
 use http::request::Parts;
-use serving::{CancellationToken, GrpcChannel, retry::idempotent};
+use serving::{CancellationToken, GrpcChannel, retry};
 use telemetry::Metrics;
 use tonic::{Code, Status};
 
@@ -148,17 +148,12 @@ impl Tokens {
     }
 
     async fn introspect(&self, request: IntrospectRequest, proven: bool) -> Result<Entry, Denied> {
-        let call = || {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.introspect(request).await }
+        let request = match proven {
+            // A proof is good for one use, so it must not be sent twice.
+            true => retry::once(request),
+            false => tonic::Request::new(request),
         };
-        // A proof is good for one use, so it must not be sent twice.
-        let answer = if proven {
-            call().await
-        } else {
-            idempotent(call).await
-        };
+        let answer = self.client.clone().introspect(request).await;
         let answer = answer.map_err(|status| match status.code() {
             // Not a token that the contract can carry.
             Code::InvalidArgument => Denied::Invalid,

@@ -1,6 +1,6 @@
 //! Whether the edge can do its work: as far as the services behind it answer.
 
-use serving::Upstream;
+use serving::{Readiness, Upstream};
 
 /// The services behind the edge.
 #[derive(Clone)]
@@ -14,7 +14,13 @@ pub struct Dependencies {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dependency {
     pub name: &'static str,
-    pub ready: bool,
+    pub readiness: Readiness,
+}
+
+impl Dependency {
+    pub fn is_ready(self) -> bool {
+        self.readiness == Readiness::Ready
+    }
 }
 
 impl Dependencies {
@@ -26,14 +32,14 @@ impl Dependencies {
         }
     }
 
-    /// Each dependency and its state.
+    /// Each dependency and its state. A blip is none.
     pub fn report(&self) -> impl Iterator<Item = Dependency> {
         let auth = self.auth.as_ref().map(|auth| ("auth", auth));
         auth.into_iter()
             .chain([("session", &self.session), ("feature", &self.feature)])
             .map(|(name, upstream)| Dependency {
                 name,
-                ready: upstream.is_ready(),
+                readiness: upstream.damped_readiness(),
             })
     }
 

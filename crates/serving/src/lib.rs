@@ -3,9 +3,10 @@
 //! - [`Listener`], [`ListenAddr`], [`memory`]: TCP, Unix sockets, and in-process connections.
 //! - [`GrpcServer`]: health, reflection, limits, deadlines, tracing and ordered shutdown around the services.
 //! - [`Replicas`], [`Upstream`], [`GrpcChannel`]: calls to whichever replica of a service is healthy; [`lasting`] for
-//!   those whose answer is a stream.
+//!   those whose answer is a stream. [`retry`] says which calls are made again.
 //! - [`Readiness`]: whether a process can do its work, and if not, why.
 
+mod health;
 mod healthcheck;
 mod listener;
 mod readiness;
@@ -17,12 +18,12 @@ mod upstream;
 
 pub use healthcheck::healthcheck;
 pub use listener::{Connection, ListenAddr, Listener, MemoryConnector, memory};
-pub use readiness::{Readiness, ReadinessReceiver, always_ready, ready_while};
+pub use readiness::{Damping, Readiness, ReadinessReceiver, Reason, always_ready, damped, ready_while};
 pub use replicas::{Replicas, Target};
 pub use server::{GrpcLimits, GrpcServer};
 pub use shutdown::shutdown_signal;
 pub use tokio_util::sync::CancellationToken;
-pub use upstream::{GrpcChannel, Upstream, UpstreamSettings, lasting};
+pub use upstream::{GrpcChannel, Resolver, Upstream, UpstreamSettings, lasting};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

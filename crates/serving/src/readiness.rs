@@ -1,13 +1,18 @@
-use std::fmt::Display;
+//! Whether a process can do its work, and if not, why.
+
+mod damping;
+mod reason;
 
 use tokio::sync::watch;
 
+pub use damping::{Damping, damped};
+pub use reason::Reason;
+
 /// Whether a process can do its work now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     Ready,
-    /// Why not, for operators.
-    NotReady(String),
+    NotReady(Reason),
 }
 
 pub type ReadinessReceiver = watch::Receiver<Readiness>;
@@ -17,13 +22,20 @@ pub fn always_ready() -> ReadinessReceiver {
     watch::channel(Readiness::Ready).1
 }
 
-/// For a service that is ready while what it depends on answers, such as `redis_store::Redis::health`. Must be called
-/// within a Tokio runtime; its task ends with either side.
-pub fn ready_while<E>(mut health: watch::Receiver<Result<(), E>>) -> ReadinessReceiver
+/// For a service that is ready while what it depends on answers, such as `redis_store::Redis::health`. Damped, so that a blip is not an outage. Must be called within a Tokio runtime;
+/// its tasks end with either side.
+pub fn ready_while<E>(
+    mut health: watch::Receiver<Result<(), E>>,
+    reason: impl Fn(&E) -> Reason + Send + 'static,
+) -> ReadinessReceiver
 where
-    E: Display + Send + Sync + 'static,
+    E: Send + Sync + 'static,
 {
-    let (sender, readiness) = watch::channel(of(&health.borrow_and_update()));
+    let read = move |health: &Result<(), E>| match health {
+        Ok(()) => Readiness::Ready,
+        Err(error) => Readiness::NotReady(reason(error)),
+    };
+    let (sender, readiness) = watch::channel(read(&health.borrow_and_update()));
     tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -32,20 +44,14 @@ where
                 },
                 () = sender.closed() => return,
             }
-            let now = of(&health.borrow_and_update());
-            sender.send_if_modified(|before| {
-                let changed = *before != now;
-                *before = now;
-                changed
-            });
+            let now = read(&health.borrow_and_update());
+            set(&sender, now);
         }
     });
-    readiness
+    damped(readiness, Damping::SERVICE)
 }
 
-fn of<E: Display>(health: &Result<(), E>) -> Readiness {
-    match health {
-        Ok(()) => Readiness::Ready,
-        Err(error) => Readiness::NotReady(error.to_string()),
-    }
+/// Wakes receivers only if the value is another one.
+pub(crate) fn set(sender: &watch::Sender<Readiness>, now: Readiness) {
+    sender.send_if_modified(|before| std::mem::replace(before, now) != now);
 }

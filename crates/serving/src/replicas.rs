@@ -12,7 +12,8 @@ pub enum Target {
     Memory(MemoryConnector),
 }
 
-/// The replicas of one service, as in `AUTH_URL=http://auth-1:50051,http://auth-2:50051`.
+/// The replicas of one service, as in `AUTH_URL=http://auth-1:50051,http://auth-2:50051`. A name stands for all of its
+/// addresses.
 #[derive(Clone, Debug)]
 pub struct Replicas(Vec<Target>);
 
@@ -52,6 +53,20 @@ impl FromStr for Replicas {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self(targets))
+    }
+}
+
+impl Target {
+    /// Host and port, where it has them. IPv6 addresses are without brackets.
+    pub(crate) fn host_and_port(&self) -> Option<(&str, u16)> {
+        let Self::Http(uri) = self else { return None };
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+        let default = if self.is_https() { 443 } else { 80 };
+        Some((host, uri.port_u16().unwrap_or(default)))
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        matches!(self, Self::Http(uri) if uri.scheme_str() == Some("https"))
     }
 }
 

@@ -12,10 +12,13 @@ use tonic::{
     service::{Routes, RoutesBuilder},
     transport::Server,
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
-use crate::{Error, Listener, Readiness};
+use crate::{
+    Error, Listener, ReadinessReceiver,
+    health::{self, HealthService},
+};
 
 /// Bounds on what a gRPC service takes.
 #[derive(Args, Clone, Debug)]
@@ -29,7 +32,10 @@ pub struct GrpcLimits {
     /// Deadline of an RPC's first response for callers that set none, milliseconds.
     #[arg(long, env = "GRPC_TIMEOUT_MS", default_value_t = 15_000)]
     pub timeout_ms: u64,
-    /// How long running RPCs get to end after a shutdown began, milliseconds.
+    /// How long callers get to move to another replica after a shutdown began, milliseconds. Calls are still taken.
+    #[arg(long, env = "GRPC_LEAVE_MS", default_value_t = 250)]
+    pub leave_ms: u64,
+    /// How long running RPCs get to end after that, milliseconds.
     #[arg(long, env = "GRPC_DRAIN_MS", default_value_t = 5_000)]
     pub drain_ms: u64,
 }
@@ -40,6 +46,7 @@ impl Default for GrpcLimits {
             max_message_bytes: 8 * 1024 * 1024,
             max_concurrent_requests: 1024,
             timeout_ms: 15_000,
+            leave_ms: 250,
             drain_ms: 5_000,
         }
     }
@@ -85,12 +92,12 @@ impl GrpcServer {
         self
     }
 
-    /// Serves until `shutdown`: reports not-serving first, then stops accepting, lets running RPCs end, and closes
-    /// what is left when the drain time is over.
+    /// Serves until `shutdown`: reports not-serving first, so that callers move away; then stops accepting and sends
+    /// GOAWAY, lets running RPCs end, and closes what is left when the drain time is over.
     pub async fn serve(
         self,
         listener: Listener,
-        readiness: watch::Receiver<Readiness>,
+        readiness: ReadinessReceiver,
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
         let Self {
@@ -99,23 +106,18 @@ impl GrpcServer {
             names,
             metrics,
         } = self;
-        let (reporter, health) = tonic_health::server::health_reporter();
+        let (sender, reported) = watch::channel(*readiness.borrow());
+        tokio::spawn(health::follow(sender, readiness, shutdown.clone()));
+        let health = HealthServer::new(HealthService::new(names, reported));
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(everything_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()?;
         routes.add_service(health).add_service(reflection);
 
-        let stopped = CancellationToken::new();
-        let _stop_reporting = stopped.clone().drop_guard();
-        tokio::spawn(report_health(
-            reporter,
-            names,
-            readiness,
-            shutdown.clone(),
-            stopped,
-        ));
-
+        let closing = CancellationToken::new();
+        let close = closing.clone();
+        let leave = Duration::from_millis(limits.leave_ms);
         let drain = Duration::from_millis(limits.drain_ms);
         let serving = Server::builder()
             .layer(RpcServerMetricsLayer::new(&metrics, methods()))
@@ -129,9 +131,11 @@ impl GrpcServer {
             .initial_stream_window_size(1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
             .add_routes(routes.routes())
-            .serve_with_incoming_shutdown(listener.into_stream(), shutdown.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(listener.into_stream(), closing.cancelled_owned());
         let drained = async {
             shutdown.cancelled().await;
+            tokio::time::sleep(leave).await;
+            close.cancel();
             tokio::time::sleep(drain).await;
         };
         within(serving, drained).await
@@ -161,41 +165,6 @@ async fn within(
         outcome = serving => Ok(outcome?),
         () = drained => Ok(()),
     }
-}
-
-async fn report_health(
-    reporter: HealthReporter,
-    names: Vec<&'static str>,
-    mut readiness: watch::Receiver<Readiness>,
-    shutdown: CancellationToken,
-    stopped: CancellationToken,
-) {
-    let report = async |status: ServingStatus| {
-        // The empty name stands for the whole server.
-        for name in names.iter().copied().chain([""]) {
-            reporter.set_service_status(name, status).await;
-        }
-    };
-    loop {
-        let status = match &*readiness.borrow_and_update() {
-            Readiness::Ready => ServingStatus::Serving,
-            Readiness::NotReady(reason) => {
-                tracing::warn!(reason, "not ready");
-                ServingStatus::NotServing
-            }
-        };
-        report(status).await;
-        tokio::select! {
-            changed = readiness.changed() => if changed.is_err() {
-                // Nobody can change it any more: it stays as it is until the shutdown.
-                shutdown.cancelled().await;
-                break;
-            },
-            () = shutdown.cancelled() => break,
-            () = stopped.cancelled() => return,
-        }
-    }
-    report(ServingStatus::NotServing).await;
 }
 
 #[cfg(test)]

@@ -227,7 +227,7 @@ async fn without_the_auth_service_answers_are_503_and_name_no_internals() {
         edge.state
             .dependencies
             .report()
-            .any(|d| d.name == "auth" && !d.ready)
+            .any(|d| d.name == "auth" && !d.is_ready())
     })
     .await;
     let answer = edge.mcp(ALICE).await;

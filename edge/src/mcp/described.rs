@@ -3,7 +3,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use everything_proto::feature::v1::{CacheHint, DescribeRequest, DescribeResponse, cache_hint::Scope};
 use moka::future::Cache;
-use serving::retry::idempotent;
 
 use crate::{error::Fault, mcp::Mcp, revisions::Stateless};
 
@@ -36,13 +35,10 @@ impl Mcp {
     /// Asks the feature service what it is, at most every half minute.
     pub async fn described(&self, revision: &'static dyn Stateless) -> Result<Arc<Described>, Fault> {
         let load = async {
-            let described = idempotent(|| {
-                let mut client = self.clients.feature.clone();
-                async move { client.describe(DescribeRequest {}).await }
-            })
-            .await
-            .map_err(|status| Fault::from_status(&status))?
-            .into_inner();
+            let described = self.clients.feature.clone().describe(DescribeRequest {}).await;
+            let described = described
+                .map_err(|status| Fault::from_status(&status))?
+                .into_inner();
             let info = revision.server_info(&described);
             let ttl_ms = u64::try_from(AGE.as_millis()).unwrap_or(u64::MAX);
             let cache = CacheHint {

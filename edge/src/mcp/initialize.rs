@@ -5,7 +5,6 @@ use everything_proto::{
     feature::v1::DescribeRequest,
     session::v1::{CreateRequest, Handshake, UpdateRequest},
 };
-use serving::retry::idempotent;
 
 use super::{
     Mcp,
@@ -62,11 +61,7 @@ pub async fn settle(mcp: &Mcp, session: &ActiveSession, initialize: Initialize) 
 
 async fn negotiate(mcp: &Mcp, initialize: Initialize) -> Result<(Handshake, Bytes), Failure> {
     let revision = revisions::negotiate(&initialize.protocol_version);
-    let described = idempotent(|| {
-        let mut client = mcp.clients.feature.clone();
-        async move { client.describe(DescribeRequest {}).await }
-    })
-    .await;
+    let described = mcp.clients.feature.clone().describe(DescribeRequest {}).await;
     let described = described
         .map_err(|status| Failure::Fault(Fault::from_status(&status)))?
         .into_inner();

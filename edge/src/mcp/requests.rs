@@ -9,7 +9,7 @@ use everything_proto::{
     },
     session::v1::UpdateRequest,
 };
-use serving::{GrpcChannel, retry::idempotent};
+use serving::GrpcChannel;
 use tonic::{Code, Response, Status};
 
 use super::{
@@ -203,7 +203,7 @@ async fn ask<Q: Clone, A, F>(
 where
     F: Future<Output = Result<Response<A>, Status>>,
 {
-    let outcome = idempotent(|| call(mcp.clients.feature.clone(), request.clone())).await;
+    let outcome = call(mcp.clients.feature.clone(), request).await;
     outcome
         .map(Response::into_inner)
         .map_err(|status| Failure::of_feature(&status))

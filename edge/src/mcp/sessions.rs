@@ -13,7 +13,7 @@ use everything_proto::{
     session::v1::{GetRequest, Session, session_service_client::SessionServiceClient},
 };
 use serde_json::value::RawValue;
-use serving::{GrpcChannel, retry::idempotent};
+use serving::GrpcChannel;
 use tonic::{Code, Status};
 
 use super::{
@@ -113,13 +113,8 @@ impl Sessions {
             session_id: session_id.to_owned(),
             user_id: principal.user_id.as_ref().to_owned(),
         };
-        let response = idempotent(|| {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.get(request).await }
-        })
-        .await
-        .map_err(|status| NoSession::from_status(&status))?;
+        let response = self.client.clone().get(request).await;
+        let response = response.map_err(|status| NoSession::from_status(&status))?;
         response
             .into_inner()
             .session

@@ -5,7 +5,7 @@ use everything_proto::{
     feature::v1::{CallContext, ListToolsRequest, tool::TaskSupport},
 };
 use moka::future::Cache;
-use serving::{CancellationToken, retry::idempotent};
+use serving::CancellationToken;
 use tokio::sync::broadcast;
 
 use crate::{
@@ -86,14 +86,8 @@ async fn load(mcp: &Mcp, context: CallContext) -> Result<Arc<ByTool>, Fault> {
             context: Some(context.clone()),
             cursor,
         };
-        let page = idempotent(|| {
-            let mut client = mcp.clients.feature.clone();
-            let request = request.clone();
-            async move { client.list_tools(request).await }
-        })
-        .await
-        .map_err(|status| Fault::from_status(&status))?
-        .into_inner();
+        let page = mcp.clients.feature.clone().list_tools(request).await;
+        let page = page.map_err(|status| Fault::from_status(&status))?.into_inner();
         for tool in page.tools {
             let facts = ToolFacts {
                 mirrored: mirrored_params(&tool.input_schema_json),

@@ -9,7 +9,6 @@ use everything_proto::auth::v1::{MetadataRequest, MetadataResponse};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 use moka::future::Cache;
 use serde_json::{Map, Value};
-use serving::retry::idempotent;
 use tonic::Status;
 
 use crate::{
@@ -44,12 +43,8 @@ impl Metadata {
 
     pub async fn documents(&self) -> Result<Arc<MetadataResponse>, Arc<Status>> {
         let load = async {
-            let client = self.clients.auth()?;
-            let answer = idempotent(|| {
-                let mut client = client.clone();
-                async move { client.metadata(MetadataRequest {}).await }
-            });
-            Ok(Arc::new(answer.await?.into_inner()))
+            let answer = self.clients.auth()?.metadata(MetadataRequest {}).await?;
+            Ok(Arc::new(answer.into_inner()))
         };
         self.documents.try_get_with((), load).await
     }

@@ -3,6 +3,7 @@
 use axum::{extract, response::Response};
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde_json::{Map, Value, json};
+use serving::Readiness;
 
 use crate::{State, error::json_response};
 
@@ -14,13 +15,13 @@ pub async fn readyz(extract::State(state): extract::State<State>) -> Response {
     let mut dependencies = Map::new();
     let mut ready = true;
     for dependency in state.dependencies.report() {
-        ready &= dependency.ready;
-        let reason = if dependency.ready {
-            "ok"
-        } else {
-            "no replica serves"
+        ready &= dependency.is_ready();
+        // Anybody may read this: a reason is a category, and names no internals.
+        let state = match dependency.readiness {
+            Readiness::Ready => "ok",
+            Readiness::NotReady(reason) => reason.token(),
         };
-        dependencies.insert(dependency.name.to_owned(), Value::from(reason));
+        dependencies.insert(dependency.name.to_owned(), Value::from(state));
     }
     let status = match (ready, state.shutdown.is_cancelled()) {
         (_, true) => "shutting down",

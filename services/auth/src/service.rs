@@ -5,7 +5,7 @@ use std::sync::Arc;
 use everything_proto::auth::v1::auth_service_server::AuthServiceServer;
 use everything_proto::auth::v1::fake_upstream_service_server::FakeUpstreamServiceServer;
 use redis_store::Redis;
-use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, ReadinessReceiver};
+use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, ReadinessReceiver, Reason};
 use telemetry::Metrics;
 use url::Url;
 
@@ -63,7 +63,7 @@ impl Dependencies {
     pub fn redis(redis: &Redis) -> Self {
         Self {
             store: Arc::new(RedisStore::new(redis.clone())),
-            readiness: serving::ready_while(redis.health()),
+            readiness: serving::ready_while(redis.health(), |error| Reason::of_redis(error.reason())),
             clock: Clock::System,
             metrics: Metrics::none(),
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use change_feed::{ChangeFeed, MemoryFeed, RedisFeed};
 use everything_proto::feature::v1::feature_service_server::FeatureServiceServer;
 use redis_store::Redis;
-use serving::{GrpcLimits, GrpcServer, Listener, Readiness};
+use serving::{GrpcLimits, GrpcServer, Listener, Readiness, Reason};
 use telemetry::Metrics;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +52,7 @@ impl Dependencies {
         Self {
             store: Arc::new(RedisStore::new(redis.clone(), config.limits())),
             feed: Arc::new(RedisFeed::new(redis.clone())),
-            readiness: serving::ready_while(redis.health()),
+            readiness: serving::ready_while(redis.health(), |error| Reason::of_redis(error.reason())),
             metrics: Metrics::none(),
         }
     }

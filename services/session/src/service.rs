@@ -5,7 +5,7 @@ use everything_proto::session::v1::{
     session_service_server::SessionServiceServer, task_service_server::TaskServiceServer,
 };
 use redis_store::Redis;
-use serving::{CancellationToken, GrpcServer, Listener, ReadinessReceiver};
+use serving::{CancellationToken, GrpcServer, Listener, ReadinessReceiver, Reason};
 use telemetry::Metrics;
 
 use crate::{
@@ -78,7 +78,7 @@ impl Service {
                 store: Arc::new(RedisTaskStore::new(redis)),
                 news: Arc::new(RedisTaskNews::new(redis.clone())),
             },
-            readiness: serving::ready_while(redis.health()),
+            readiness: serving::ready_while(redis.health(), |error| Reason::of_redis(error.reason())),
         };
         Self::build(config, dependencies)
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use change_feed::{ChangeFeed, MemoryFeed, RedisFeed};
 use everything_proto::feature::v1::feature_service_server::FeatureServiceServer;
 use redis_store::Redis;
-use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, Readiness};
+use serving::{CancellationToken, GrpcLimits, GrpcServer, Listener, Reason};
 use tokio::sync::watch;
 
 use crate::{Config, grpc::Handlers};
@@ -54,7 +54,7 @@ impl Service {
     /// Serves until `shutdown`.
     pub async fn serve(self, listener: Listener, shutdown: CancellationToken) -> Result<(), Error> {
         let readiness = match self.store_health {
-            Some(health) => follow(health, shutdown.clone()),
+            Some(health) => serving::ready_while(health, |error| Reason::of_redis(error.reason())),
             None => serving::always_ready(),
         };
         let server = FeatureServiceServer::new(Handlers::new(self.changes))
@@ -65,22 +65,4 @@ impl Service {
             .serve(listener, readiness, shutdown)
             .await?)
     }
-}
-
-/// Ready while the store answers.
-fn follow(
-    mut health: watch::Receiver<Result<(), redis_store::Error>>,
-    shutdown: CancellationToken,
-) -> watch::Receiver<Readiness> {
-    let read = |health: &Result<(), redis_store::Error>| match health {
-        Ok(()) => Readiness::Ready,
-        Err(reason) => Readiness::NotReady(reason.to_string()),
-    };
-    let (sender, readiness) = watch::channel(read(&health.borrow()));
-    tokio::spawn(shutdown.run_until_cancelled_owned(async move {
-        while health.changed().await.is_ok() {
-            sender.send_replace(read(&health.borrow_and_update()));
-        }
-    }));
-    readiness
 }

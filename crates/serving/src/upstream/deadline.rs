@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -19,22 +20,44 @@ pub fn lasting<T>(message: T, first_response: Duration) -> tonic::Request<T> {
     request
 }
 
-/// How long to wait for the first response: the call's own deadline, or the default one, which is then sent along.
-pub(super) fn of<B>(request: &mut http::Request<B>, default: Duration) -> Duration {
-    if let Some(FirstResponse(time)) = request.extensions().get() {
-        return *time;
-    }
-    let set = request
-        .headers()
-        .get(GRPC_TIMEOUT)
-        .and_then(|value| value.to_str().ok())
-        .and_then(parse);
-    set.unwrap_or_else(|| {
-        if let Ok(value) = HeaderValue::from_str(&format!("{}m", default.as_millis())) {
-            request.headers_mut().insert(GRPC_TIMEOUT, value);
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// In all; the replica is told.
+    Call(Duration),
+    /// Until the answer begins.
+    FirstResponse(Duration),
+}
+
+impl Patience {
+    /// The call's own deadline, or the default one.
+    pub fn of<B>(request: &http::Request<B>, default: Duration) -> Self {
+        if let Some(FirstResponse(time)) = request.extensions().get() {
+            return Self::FirstResponse(*time);
         }
-        default
-    })
+        let set = request
+            .headers()
+            .get(GRPC_TIMEOUT)
+            .and_then(|value| value.to_str().ok())
+            .and_then(parse);
+        Self::Call(set.unwrap_or(default))
+    }
+
+    pub fn time(self) -> Duration {
+        match self {
+            Self::Call(time) | Self::FirstResponse(time) => time,
+        }
+    }
+
+    /// Writes what is left of the time into the request.
+    pub fn send_along(self, ends: Instant, headers: &mut HeaderMap) {
+        let Self::Call(_) = self else { return };
+        // Eight digits at most.
+        let left = (ends - Instant::now()).as_millis().clamp(1, 99_999_999);
+        if let Ok(value) = HeaderValue::from_str(&format!("{left}m")) {
+            headers.insert(GRPC_TIMEOUT, value);
+        }
+    }
 }
 
 /// `grpc-timeout` as in the gRPC over HTTP/2 specification: at most eight digits and a unit.
@@ -59,17 +82,32 @@ fn parse(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stream_that_may_last_is_sent_without_a_deadline() {
+    fn sent(patience: Patience) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        patience.send_along(Instant::now() + patience.time(), &mut headers);
+        Some(headers.get(GRPC_TIMEOUT)?.to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_may_last_is_sent_without_a_deadline() {
         let default = Duration::from_secs(10);
-        let mut plain = http::Request::new(());
-        assert_eq!(of(&mut plain, default), default);
-        assert_eq!(plain.headers()[GRPC_TIMEOUT], "10000m");
+        let plain = Patience::of(&http::Request::new(()), default);
+        assert_eq!(plain, Patience::Call(default));
+        assert_eq!(sent(plain).as_deref(), Some("10000m"));
+
+        let mut own = http::Request::new(());
+        own.headers_mut()
+            .insert(GRPC_TIMEOUT, HeaderValue::from_static("2S"));
+        assert_eq!(
+            Patience::of(&own, default),
+            Patience::Call(Duration::from_secs(2))
+        );
 
         let mut stream = http::Request::new(());
         *stream.extensions_mut() = lasting((), Duration::from_secs(600)).into_parts().1;
-        assert_eq!(of(&mut stream, default), Duration::from_secs(600));
-        assert!(!stream.headers().contains_key(GRPC_TIMEOUT));
+        let stream = Patience::of(&stream, default);
+        assert_eq!(stream.time(), Duration::from_secs(600));
+        assert_eq!(sent(stream), None);
     }
 
     #[test]

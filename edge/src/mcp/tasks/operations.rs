@@ -11,7 +11,6 @@ use everything_proto::{
     },
 };
 use serde_json::value::RawValue;
-use serving::retry::idempotent;
 use tonic::{Code, Status};
 
 use super::{Tasks, telling::Telling};
@@ -101,12 +100,8 @@ pub async fn refuse(mcp: &Mcp, task_id: &str, user_id: &str, refusal: RpcError) 
         }),
         ..UpdateTaskRequest::default()
     };
-    let refused = idempotent(|| {
-        let mut client = mcp.tasks.client.clone();
-        let request = request.clone();
-        async move { client.update_task(request).await }
-    });
-    present(refused.await?.into_inner().task)
+    let refused = mcp.tasks.client.clone().update_task(request).await?;
+    present(refused.into_inner().task)
 }
 
 impl Tasks {
@@ -116,12 +111,8 @@ impl Tasks {
             task_id: task_id.to_owned(),
             user_id: user_id.to_owned(),
         };
-        let got = idempotent(|| {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.get_task(request).await }
-        });
-        let task = present(got.await?.into_inner().task)?;
+        let got = self.client.clone().get_task(request).await?;
+        let task = present(got.into_inner().task)?;
         if task.protocol_version == version {
             Ok(task)
         } else {
@@ -141,12 +132,8 @@ impl Tasks {
             protocol_version: version.to_owned(),
             cursor,
         };
-        let listed = idempotent(|| {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.list_tasks(request).await }
-        });
-        Ok(listed.await?.into_inner())
+        let listed = self.client.clone().list_tasks(request).await?;
+        Ok(listed.into_inner())
     }
 
     /// Ends a task that has not ended, and answers what it is then.
@@ -155,12 +142,8 @@ impl Tasks {
             task_id: task_id.to_owned(),
             user_id: user_id.to_owned(),
         };
-        let cancelled = idempotent(|| {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.cancel_task(request).await }
-        });
-        present(cancelled.await?.into_inner().task)
+        let cancelled = self.client.clone().cancel_task(request).await?;
+        present(cancelled.into_inner().task)
     }
 
     /// Tells the session that a task was made in what has become of it.

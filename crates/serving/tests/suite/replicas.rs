@@ -1,11 +1,9 @@
-//! gRPC servers and the channel over their replicas, on real sockets.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! What every server here has: health, reflection, and listeners of every kind.
 
 use std::time::Duration;
 
 use serving::{
-    CancellationToken, GrpcLimits, GrpcServer, ListenAddr, Listener, Readiness, Replicas, Upstream,
+    CancellationToken, GrpcLimits, GrpcServer, ListenAddr, Listener, Readiness, Reason, Replicas, Upstream,
     UpstreamSettings,
 };
 use tokio::sync::watch;
@@ -75,7 +73,9 @@ async fn calls_go_on_while_one_replica_of_two_serves() {
     // Only a call that was under way at the moment of the stop may fail.
     assert!(failures <= 1, "{failures} of 200 calls failed");
     two.stop.cancel();
-    soon(upstream.readiness().wait_for(|ready| !ready)).await.unwrap();
+    soon(upstream.readiness().wait_for(|ready| *ready != Readiness::Ready))
+        .await
+        .unwrap();
     assert_eq!(
         soon(call(&upstream)).await.unwrap_err().code(),
         tonic::Code::Unavailable
@@ -86,7 +86,7 @@ async fn calls_go_on_while_one_replica_of_two_serves() {
 async fn a_replica_that_is_not_ready_is_left_alone_until_it_is() {
     let (one, two) = (replica().await, replica().await);
     one.readiness
-        .send_replace(Readiness::NotReady("for the test".to_owned()));
+        .send_replace(Readiness::NotReady(Reason::RedisLoading));
     let upstream = connect(&[&one.url, &two.url]);
     soon(upstream.ready()).await;
     for _ in 0..50 {
@@ -94,7 +94,9 @@ async fn a_replica_that_is_not_ready_is_left_alone_until_it_is() {
         assert_eq!(soon(call(&upstream)).await.unwrap(), ServingStatus::Serving);
     }
     two.stop.cancel();
-    soon(upstream.readiness().wait_for(|ready| !ready)).await.unwrap();
+    soon(upstream.readiness().wait_for(|ready| *ready != Readiness::Ready))
+        .await
+        .unwrap();
     one.readiness.send_replace(Readiness::Ready);
     soon(upstream.ready()).await;
     assert_eq!(soon(call(&upstream)).await.unwrap(), ServingStatus::Serving);
