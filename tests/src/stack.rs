@@ -148,6 +148,15 @@ impl Stack {
         }
     }
 
+    /// Changes a setting of one process, from its next start on.
+    pub fn set(&mut self, part: &str, name: &str, value: &str) -> anyhow::Result<()> {
+        match &mut self.parts {
+            Parts::InProcess(_) => anyhow::bail!("only processes have settings of their own"),
+            Parts::Processes(parts) => parts.set(part, name, value),
+        }
+        Ok(())
+    }
+
     /// Process ids by name, where the parts are processes.
     pub fn pids(&self) -> Vec<(String, u32)> {
         match &self.parts {

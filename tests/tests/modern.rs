@@ -5,8 +5,11 @@
 mod modern {
     mod calls;
     mod client;
+    mod closing;
     mod eras;
     mod headers;
     mod listening;
+    mod listening_to_tasks;
     mod rounds;
+    mod rounds_of_all_kinds;
 }

@@ -127,8 +127,9 @@ impl FeatureService for Handlers {
     type ReadResourceStream = Events;
 
     async fn read_resource(&self, request: Request<ReadResourceRequest>) -> Result<Response<Events>, Status> {
-        let uri = request.into_inner().uri;
-        let event = translate::answer(resources::read(&uri), Some(lists::CACHE));
+        let ReadResourceRequest { context, uri } = request.into_inner();
+        let (call, _) = translate::call(context, Map::new(), self.changes.clone())?;
+        let event = translate::answer(resources::read(&uri, &call), Some(lists::CACHE));
         Ok(Response::new(futures::stream::once(async { Ok(event) }).boxed()))
     }
 

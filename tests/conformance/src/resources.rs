@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    call::{Answer, Failure, Reply},
+    call::{Answer, Call, Failure, Question, Reply},
+    inputs::{Field, as_text, form_field},
     media,
 };
 
@@ -12,6 +13,8 @@ pub const TEMPLATE: &str = "test://template/{id}/data";
 
 const STATIC_TEXT: &str = "test://static-text";
 const STATIC_BINARY: &str = "test://static-binary";
+/// Not listed: it can be read by those who answer two questions, one after the other.
+const GUARDED: &str = "test://guarded-resource";
 const WATCHED: &str = "test://watched-resource";
 
 /// A listed resource.
@@ -44,7 +47,14 @@ pub const RESOURCES: &[Resource] = &[
 ];
 
 /// resources/read
-pub fn read(uri: &str) -> Answer {
+pub fn read(uri: &str, call: &Call) -> Answer {
+    match uri {
+        GUARDED => guarded(call),
+        _ => contents(uri),
+    }
+}
+
+fn contents(uri: &str) -> Answer {
     let contents = match uri {
         STATIC_TEXT => json!({
             "uri": uri,
@@ -63,7 +73,38 @@ pub fn read(uri: &str) -> Answer {
 
 /// Only what can be read can be subscribed to.
 pub fn subscribe(uri: &str) -> Answer {
-    read(uri).map(|_| Reply::Result(json!({})))
+    contents(uri).map(|_| Reply::Result(json!({})))
+}
+
+/// What was answered first travels in the state.
+fn guarded(call: &Call) -> Answer {
+    let question = |key, name: &str| {
+        let schema = json!({
+            "type": "object",
+            "properties": { name: { "type": "string" } },
+            "required": [name],
+        });
+        Question::form(key, &format!("Who goes there: which {name}?"), schema)
+    };
+    if call.state.is_empty() {
+        return match form_field(&call.inputs, "who", "name") {
+            Field::Value(name) => call.ask(vec![question("why", "reason")], as_text(name)),
+            Field::Refused => Err(Failure::invalid_params(
+                "the resource is for those who say who they are",
+            )),
+            Field::Missing => call.ask(vec![question("who", "name")], []),
+        };
+    }
+    let name = String::from_utf8_lossy(&call.state).into_owned();
+    match form_field(&call.inputs, "why", "reason") {
+        Field::Value(reason) => {
+            let text = format!("Read by {name}: {}", as_text(reason));
+            let contents = json!({ "uri": GUARDED, "mimeType": "text/plain", "text": text });
+            Ok(Reply::Result(json!({ "contents": [contents] })))
+        }
+        Field::Refused => Err(Failure::invalid_params("the resource is for those who say why")),
+        Field::Missing => call.ask(vec![question("why", "reason")], name),
+    }
 }
 
 fn template_id(uri: &str) -> Option<&str> {

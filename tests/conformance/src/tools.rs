@@ -4,6 +4,7 @@ mod changes;
 mod content;
 mod elicitation;
 mod headers;
+mod hold;
 mod input_required;
 mod json_schema;
 mod numbered;
@@ -130,6 +131,7 @@ fn task_tools() -> Vec<Tool> {
         Tool { tasks: Tasks::Required, ..tool!("failing_job", "Ends with a tool error.", no_arguments(), tasks::failing_job) },
         Tool { tasks: Tasks::Optional, ..tool!("protocol_error_job", "Ends with a JSON-RPC error.", no_arguments(), tasks::protocol_error_job) },
         Tool { tasks: Tasks::Optional, ..tool!("confirm_delete", "Asks before it pretends to delete a file.", strings(&[("filename", "What to delete")]), tasks::confirm_delete) },
+        Tool { tasks: Tasks::Optional, ..tool!("hold", "Runs until it is stopped, and shows it.", hold::schema(), hold::run) },
         Tool { tasks: Tasks::Optional, ..tool!("multi_input", "Asks two questions at once.", no_arguments(), tasks::multi_input) },
         Tool { tasks: Tasks::RequiredWithAnswers, ..tool!("test_tool_with_task", "Asks for a name, then works on.", no_arguments(), tasks::with_task) },
     ]

@@ -129,6 +129,12 @@ impl Processes {
         }
     }
 
+    pub fn set(&mut self, part: &str, name: &str, value: &str) {
+        for process in self.processes.iter_mut().filter(|process| process.name == part) {
+            process.environment.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
     pub fn restart(&mut self, name: &str) -> anyhow::Result<()> {
         for process in self.processes.iter_mut().filter(|process| process.name == name) {
             process.kill();

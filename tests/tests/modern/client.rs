@@ -30,7 +30,8 @@ impl Modern {
             .bare(&body)
             .header("mcp-method", method)
             .header("mcp-protocol-version", VERSION);
-        if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
+        let names = ["name", "uri", "taskId"];
+        if let Some(name) = names.iter().find_map(|name| params[*name].as_str()) {
             request = request.header("mcp-name", name);
         }
         request

@@ -51,6 +51,7 @@ async fn every_tool_is_listed_with_a_description_and_an_object_schema() {
             "failing_job",
             "protocol_error_job",
             "confirm_delete",
+            "hold",
             "multi_input",
             "test_tool_with_task",
             "numbered_events",
