@@ -1,56 +1,85 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use redis::{
-    Cmd, Pipeline, RedisFuture, Value,
-    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
-};
 use tokio::sync::watch;
 
 use crate::{
-    Error, RedisAddress, health,
-    pubsub::{Hub, Subscriber, Subscription},
+    Commands, Error, RedisAddress, Usage,
+    address::Topology,
+    cluster::Cluster,
+    commands::Route,
+    health,
+    link::{Link, Locator},
+    observe::Meter,
+    pubsub::{Hub, Lines, Subscriber, Subscription},
+    sentinel::Sentinels,
 };
 
-/// Deadline of a command, connection included.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Redis, over one multiplexed connection for commands and one for pub/sub, whatever the load. Cheap to clone. Both
-/// connections are opened when first needed and reopened when lost.
+/// Redis, over one multiplexed connection for commands and one for pub/sub (with a cluster: per master), whatever the
+/// load. Cheap to clone. Connections are opened when first needed and reopened when lost.
 #[derive(Clone)]
 pub struct Redis {
     commands: Commands,
+    durable: Commands,
     hub: Arc<Hub>,
     health: watch::Receiver<Result<(), Error>>,
+    meter: Arc<Meter>,
+    publish_command: &'static str,
 }
-
-/// The connection for commands. Each has a deadline.
-#[derive(Clone)]
-pub struct Commands(ConnectionManager);
 
 impl Redis {
     /// Does not wait for Redis to be there. Must be called within a Tokio runtime; its tasks end with the last clone.
     pub fn connect(address: &RedisAddress) -> Result<Self, Error> {
-        let client = address.client()?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            // A command fails soon when Redis is away; whoever needs it asks again.
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(50))
-            .set_max_delay(Duration::from_millis(200));
-        let commands = Commands(ConnectionManager::new_lazy_with_config(client.clone(), config)?);
+        let nodes = address.connections()?;
+        let meter = Arc::<Meter>::default();
+        let db = nodes[0].redis_settings().db();
+        let locator = match &address.topology {
+            Topology::Single => Some(Locator::Fixed(nodes[0].clone())),
+            Topology::Sentinel { service } => Some(Locator::Master(Sentinels::start(
+                service.clone(),
+                &nodes,
+                &address.sentinel_login,
+            ))),
+            Topology::Cluster => None,
+        };
+        let route = || match &locator {
+            Some(locator) => Route::One(Link::new(locator.clone(), meter.clone())),
+            None => Route::Cluster(Cluster::new(nodes.clone(), meter.clone())),
+        };
+        let commands = Commands::new(route(), meter.clone(), db);
+        let durable = match address.wait_replicas {
+            0 => commands.clone(),
+            // Waiting holds up whatever comes after on the same connection.
+            replicas => Commands::new(route(), meter.clone(), db).waiting_for(replicas),
+        };
+        let (lines, publish_command) = match (commands.route(), locator) {
+            (Route::Cluster(cluster), _) => (Lines::Cluster(cluster.clone()), "SPUBLISH"),
+            (Route::One(_), Some(locator)) => (Lines::One(locator), "PUBLISH"),
+            (Route::One(_), None) => return Err(Error::Address("no server".to_owned())),
+        };
         let (sender, health) = watch::channel(Err(Error::Unreachable));
-        tokio::spawn(health::watch(commands.clone(), sender));
+        tokio::spawn(health::watch(
+            commands.route().clone(),
+            address.wait_replicas,
+            sender,
+        ));
         Ok(Self {
             commands,
-            hub: Arc::new(Hub::start(client)),
+            durable,
+            hub: Arc::new(Hub::start(lines, meter.clone())),
             health,
+            meter,
+            publish_command,
         })
     }
 
     pub fn commands(&self) -> Commands {
         self.commands.clone()
+    }
+
+    /// For what must outlive the master: a command succeeds only once `REDIS_WAIT_REPLICAS` replicas have it. If they are
+    /// too slow the command fails, though the master has carried it out.
+    pub fn durable(&self) -> Commands {
+        self.durable.clone()
     }
 
     /// Receives from many channels through one queue of `capacity` deliveries.
@@ -65,34 +94,24 @@ impl Redis {
 
     pub async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), Error> {
         let mut commands = self.commands();
-        Ok(redis::cmd("PUBLISH")
+        Ok(redis::cmd(self.publish_command)
             .arg(channel)
             .arg(payload)
             .query_async(&mut commands)
             .await?)
     }
 
+    /// How a script publishes: on a cluster, to the shard that owns the channel.
+    pub fn publish_command(&self) -> &'static str {
+        self.publish_command
+    }
+
     /// Whether Redis can do its work, and if not, why; looked at every second.
     pub fn health(&self) -> watch::Receiver<Result<(), Error>> {
         self.health.clone()
     }
-}
 
-impl ConnectionLike for Commands {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        self.0.req_packed_command(command)
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        self.0.req_packed_commands(pipeline, offset, count)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.0.get_db()
+    pub fn usage(&self) -> Usage {
+        self.meter.usage()
     }
 }

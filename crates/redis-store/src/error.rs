@@ -41,22 +41,22 @@ impl Error {
     /// The kind of failure as one word, for alerts and dashboards: the same for every occurrence.
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::Address(_) => "address",
-            Self::Unreachable => "unreachable",
-            Self::Timeout => "timeout",
-            Self::Authentication => "authentication",
-            Self::Permission => "permission",
-            Self::Loading => "loading",
-            Self::ReadOnly => "read_only",
-            Self::OutOfMemory => "out_of_memory",
-            Self::Evicts(_) => "eviction",
-            Self::Disk => "disk",
-            Self::TooFewReplicas => "too_few_replicas",
-            Self::Version(_) => "version",
-            Self::NoMaster => "no_master",
-            Self::ClusterDown => "cluster_down",
-            Self::Refused(_) => "refused",
-            Self::Unexpected(_) => "unexpected",
+            Self::Address(_) => "redis_address",
+            Self::Unreachable => "redis_unreachable",
+            Self::Timeout => "redis_timeout",
+            Self::Authentication => "redis_authentication",
+            Self::Permission => "redis_permission",
+            Self::Loading => "redis_loading",
+            Self::ReadOnly => "redis_read_only",
+            Self::OutOfMemory => "redis_out_of_memory",
+            Self::Evicts(_) => "redis_eviction",
+            Self::Disk => "redis_disk",
+            Self::TooFewReplicas => "redis_too_few_replicas",
+            Self::Version(_) => "redis_version",
+            Self::NoMaster => "redis_no_master",
+            Self::ClusterDown => "redis_cluster_down",
+            Self::Refused(_) => "redis_refused",
+            Self::Unexpected(_) => "redis_unexpected",
         }
     }
 }
@@ -95,13 +95,13 @@ mod tests {
     #[test]
     fn what_redis_says_becomes_a_reason_without_its_words() {
         let reasons = [
-            ("NOAUTH", "authentication"),
-            ("WRONGPASS", "authentication"),
-            ("NOPERM", "permission"),
-            ("OOM", "out_of_memory"),
-            ("MISCONF", "disk"),
-            ("NOREPLICAS", "too_few_replicas"),
-            ("ERR", "refused"),
+            ("NOAUTH", "redis_authentication"),
+            ("WRONGPASS", "redis_authentication"),
+            ("NOPERM", "redis_permission"),
+            ("OOM", "redis_out_of_memory"),
+            ("MISCONF", "redis_disk"),
+            ("NOREPLICAS", "redis_too_few_replicas"),
+            ("ERR", "redis_refused"),
         ];
         for (code, reason) in reasons {
             let said = redis::make_extension_error(code.to_owned(), Some("the secret".to_owned()));

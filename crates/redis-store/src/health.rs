@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use redis::{RedisError, Value, aio::ConnectionLike, from_redis_value};
+use redis::{RedisError, Value, from_redis_value};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use crate::{Error, client::Commands};
+use crate::{Error, cluster::all_masters, commands::Route, link::Link};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -15,8 +15,12 @@ const WRITE_PROBE: &str = "#!lua\nreturn 1";
 
 const OLDEST_MAJOR_VERSION: u32 = 7;
 
+/// A replica that was last heard of longer ago, s, would not confirm a write in time.
+const MOST_LAG_S: u64 = 3;
+
 /// Looks every second until nobody wants to know, and logs each change once.
-pub(crate) async fn watch(mut commands: Commands, health: watch::Sender<Result<(), Error>>) {
+pub(crate) async fn watch(route: Route, wait_replicas: u8, health: watch::Sender<Result<(), Error>>) {
+    let probe = |link: Link| probe(link, wait_replicas);
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -24,7 +28,10 @@ pub(crate) async fn watch(mut commands: Commands, health: watch::Sender<Result<(
             _ = ticks.tick() => {}
             () = health.closed() => return,
         }
-        let now = probe(&mut commands).await;
+        let now = match &route {
+            Route::One(link) => probe(link.clone()).await,
+            Route::Cluster(cluster) => all_masters(cluster, probe).await,
+        };
         health.send_if_modified(|before| {
             let changed = *before != now;
             if changed {
@@ -40,25 +47,31 @@ pub(crate) async fn watch(mut commands: Commands, health: watch::Sender<Result<(
 }
 
 /// Whether this server can do its work.
-async fn probe(connection: &mut impl ConnectionLike) -> Result<(), Error> {
+async fn probe(link: Link, wait_replicas: u8) -> Result<(), Error> {
     let mut pipeline = redis::pipe();
     pipeline
         .cmd("INFO")
         .arg("server")
         .cmd("INFO")
         .arg("memory")
+        .cmd("INFO")
+        .arg("replication")
         .cmd("EVAL")
         .arg(WRITE_PROBE)
         .arg(0);
-    let replies = connection.req_packed_commands(&pipeline, 0, 3).await?;
-    let [server, memory, write] =
-        <[Value; 3]>::try_from(replies).map_err(|_| Error::Unexpected("a number of replies".to_owned()))?;
+    let live = link.live().await?;
+    let replies = link.send(&live, &pipeline, 0, 4).await?;
+    let [server, memory, replication, write] =
+        <[Value; 4]>::try_from(replies).map_err(|_| Error::Unexpected("a number of replies".to_owned()))?;
     let server = info(server)?;
     let version = field(&server, "redis_version").unwrap_or_default();
     if major(version).is_none_or(|major| major < OLDEST_MAJOR_VERSION) {
         return Err(Error::Version(version.to_owned()));
     }
     write.extract_error()?;
+    if replicas(&info(replication)?) < usize::from(wait_replicas) {
+        return Err(Error::TooFewReplicas);
+    }
     let memory = info(memory)?;
     match (field(&memory, "maxmemory"), field(&memory, "maxmemory_policy")) {
         // Without a limit nothing is evicted, whatever the policy.
@@ -80,6 +93,19 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.trim())
 }
 
+/// How many replicas keep up: `slave<n>:ip=…,port=…,state=online,offset=…,lag=<s>`.
+fn replicas(info: &str) -> usize {
+    let keeps_up = |line: &&str| {
+        let lag = line.split(',').find_map(|part| part.strip_prefix("lag="));
+        let lag: Option<u64> = lag.and_then(|lag| lag.trim().parse().ok());
+        line.contains("state=online") && lag.is_some_and(|lag| lag <= MOST_LAG_S)
+    };
+    info.lines()
+        .filter(|line| line.starts_with("slave"))
+        .filter(keeps_up)
+        .count()
+}
+
 fn major(version: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
@@ -95,5 +121,10 @@ mod tests {
         assert_eq!(field(text, "version"), None);
         assert_eq!(major("7.0.15"), Some(7));
         assert_eq!(major("unstable"), None);
+        let replication = "role:master\r\nconnected_slaves:2\r\n\
+            slave0:ip=a,port=1,state=online,offset=1,lag=0\r\n\
+            slave1:ip=b,port=2,state=online,offset=1,lag=9\r\n\
+            slave2:ip=c,port=3,state=wait_bgsave,offset=0,lag=0\r\n";
+        assert_eq!(replicas(replication), 1);
     }
 }

@@ -1,10 +1,13 @@
-//! One pub/sub connection for the whole process.
+//! Pub/sub for the whole process: one connection, or on a cluster one per master, whatever the number of channels.
 //!
 //! Pub/sub loses what is published while a connection is down. So every subscription is confirmed before it counts, is
 //! renewed after a loss, and its reader is told of each gap ([`Delivery::Resubscribed`]) so that it reads the log again.
 
+mod line;
+mod switchboard;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,21 +16,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::StreamExt;
-use redis::aio::{PubSubSink, PubSubStream};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Error;
+use self::switchboard::Switchboard;
+use crate::{Error, cluster::Cluster, link::Locator, observe::Meter};
 
-/// Subscription requests that may wait for the connection.
+/// Subscription requests that may wait to be taken up.
 const REQUEST_QUEUE: usize = 4096;
-/// Requests sent to Redis as one command.
-const REQUEST_BATCH: usize = 128;
+/// Requests taken up, and channels subscribed to, at a time.
+const BATCH: usize = 128;
 /// How long Redis may take to confirm a subscription.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3);
-const RECONNECT_DELAY: Duration = Duration::from_millis(100);
-/// The pub/sub connection is asked this often whether it still lives.
-const PING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What arrives on a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +50,14 @@ pub struct Subscriber {
 
 /// Receives from one channel; ends its subscription when dropped.
 pub struct Subscription(Subscriber);
+
+/// Where channels are.
+pub(crate) enum Lines {
+    /// All at one server, or at the master that sentinels name.
+    One(Locator),
+    /// Each at the shard that owns its slot.
+    Cluster(Cluster),
+}
 
 pub(crate) struct Hub {
     requests: mpsc::Sender<Request>,
@@ -77,16 +84,9 @@ struct Reader {
 }
 
 impl Hub {
-    pub(crate) fn start(client: redis::Client) -> Self {
+    pub(crate) fn start(lines: Lines, meter: Arc<Meter>) -> Self {
         let (requests, receiver) = mpsc::channel(REQUEST_QUEUE);
-        tokio::spawn(
-            Connection {
-                client,
-                requests: receiver,
-                readers: HashMap::new(),
-            }
-            .run(),
-        );
+        tokio::spawn(Switchboard::new(lines, meter, receiver).run());
         Self {
             requests,
             next: AtomicU64::new(0),
@@ -203,185 +203,5 @@ impl Reader {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send((channel.clone(), delivery)) {
             self.overflowed.store(true, Ordering::Release);
         }
-    }
-}
-
-/// The actor that owns the connection and the table of readers.
-struct Connection {
-    client: redis::Client,
-    requests: mpsc::Receiver<Request>,
-    readers: HashMap<Arc<str>, Vec<Reader>>,
-}
-
-impl Connection {
-    async fn run(mut self) {
-        // Nothing is opened before somebody subscribes.
-        let mut first = Vec::new();
-        if self.requests.recv_many(&mut first, REQUEST_BATCH).await == 0 {
-            return;
-        }
-        let mut waiting = self.admit(first);
-        loop {
-            match self.open().await {
-                Ok((mut sink, mut stream)) => {
-                    for confirmed in waiting.drain(..) {
-                        _ = confirmed.send(Ok(()));
-                    }
-                    if self.serve(&mut sink, &mut stream).await {
-                        return;
-                    }
-                    tracing::warn!("the pub/sub connection to redis was lost");
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "no pub/sub connection to redis");
-                    for confirmed in waiting.drain(..) {
-                        _ = confirmed.send(Err(error.clone()));
-                    }
-                }
-            }
-            tokio::time::sleep(RECONNECT_DELAY).await;
-            // Whoever asked meanwhile learns the outcome of the next attempt.
-            let mut batch = Vec::new();
-            while let Ok(request) = self.requests.try_recv() {
-                batch.push(request);
-            }
-            waiting = self.admit(batch);
-            if self.requests.is_closed() && self.readers.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// Connects, subscribes to all that is wanted, and tells readers that there was a gap.
-    async fn open(&mut self) -> Result<(PubSubSink, PubSubStream), Error> {
-        let connect = async {
-            let (mut sink, stream) = self.client.get_async_pubsub().await?.split();
-            let channels: Vec<&str> = self.readers.keys().map(AsRef::as_ref).collect();
-            for batch in channels.chunks(REQUEST_BATCH) {
-                sink.subscribe(batch).await?;
-            }
-            Ok::<_, redis::RedisError>((sink, stream))
-        };
-        let opened = tokio::time::timeout(CONFIRM_TIMEOUT, connect)
-            .await
-            .map_err(|_| Error::Timeout)??;
-        for (channel, readers) in &self.readers {
-            for reader in readers {
-                reader.deliver(channel, Delivery::Resubscribed);
-            }
-        }
-        Ok(opened)
-    }
-
-    /// Serves one connection. True: everybody is gone; false: the connection was lost.
-    async fn serve(&mut self, sink: &mut PubSubSink, stream: &mut PubSubStream) -> bool {
-        let mut batch = Vec::new();
-        let mut pings = tokio::time::interval(PING_INTERVAL);
-        loop {
-            tokio::select! {
-                message = stream.next() => {
-                    let Some(message) = message else { return false };
-                    self.dispatch(&message);
-                }
-                count = self.requests.recv_many(&mut batch, REQUEST_BATCH) => {
-                    if count == 0 {
-                        return true;
-                    }
-                    if !self.change(std::mem::take(&mut batch), sink).await {
-                        return false;
-                    }
-                }
-                _ = pings.tick() => {
-                    let ping = tokio::time::timeout(CONFIRM_TIMEOUT, sink.ping::<redis::Value>());
-                    if !matches!(ping.await, Ok(Ok(_))) {
-                        return false;
-                    }
-                }
-            }
-        }
-    }
-
-    fn dispatch(&self, message: &redis::Msg) {
-        if let Some((channel, readers)) = self.readers.get_key_value(message.get_channel_name()) {
-            let payload = Bytes::copy_from_slice(message.get_payload_bytes());
-            for reader in readers {
-                reader.deliver(channel, Delivery::Message(payload.clone()));
-            }
-        }
-    }
-
-    /// Takes requests into the table; returns who waits for a confirmation.
-    fn admit(&mut self, batch: Vec<Request>) -> Vec<oneshot::Sender<Result<(), Error>>> {
-        let mut waiting = Vec::new();
-        for request in batch {
-            match request {
-                Request::Subscribe {
-                    channel,
-                    reader,
-                    confirmed,
-                } => {
-                    let readers = self.readers.entry(channel).or_default();
-                    // Asked again after a failure, it is still one reader.
-                    readers.retain(|known| known.id != reader.id);
-                    readers.push(reader);
-                    waiting.push(confirmed);
-                }
-                Request::Unsubscribe { channel, id } => {
-                    if let Some(readers) = self.readers.get_mut(&channel) {
-                        readers.retain(|reader| reader.id != id);
-                        if readers.is_empty() {
-                            self.readers.remove(&channel);
-                        }
-                    }
-                }
-            }
-        }
-        waiting
-    }
-
-    /// Carries out requests on a live connection. False: the connection was lost.
-    async fn change(&mut self, batch: Vec<Request>, sink: &mut PubSubSink) -> bool {
-        let touched: HashSet<Arc<str>> = batch
-            .iter()
-            .map(|request| match request {
-                Request::Subscribe { channel, .. } | Request::Unsubscribe { channel, .. } => channel.clone(),
-            })
-            .collect();
-        let had: HashSet<Arc<str>> = touched
-            .iter()
-            .filter(|channel| self.readers.contains_key(*channel))
-            .cloned()
-            .collect();
-        let waiting = self.admit(batch);
-        let has = |channel: &&Arc<str>| self.readers.contains_key(*channel);
-        let added: Vec<&str> = touched
-            .iter()
-            .filter(|channel| has(channel) && !had.contains(*channel))
-            .map(AsRef::as_ref)
-            .collect();
-        let removed: Vec<&str> = had
-            .iter()
-            .filter(|channel| !has(channel))
-            .map(AsRef::as_ref)
-            .collect();
-        let change = async {
-            if !added.is_empty() {
-                sink.subscribe(&added).await?;
-            }
-            if !removed.is_empty() {
-                sink.unsubscribe(&removed).await?;
-            }
-            Ok::<_, redis::RedisError>(())
-        };
-        let outcome = match tokio::time::timeout(CONFIRM_TIMEOUT, change).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Error::from(error)),
-            Err(_) => Err(Error::Timeout),
-        };
-        let lives = outcome.is_ok();
-        for confirmed in waiting {
-            _ = confirmed.send(outcome.clone());
-        }
-        lives
     }
 }

@@ -1,0 +1,126 @@
+use super::{RedisServer, until};
+use crate::{Redis, RedisAddress};
+
+const SERVICE: &str = "main";
+const PASSWORD: &str = "of-the-data";
+const SENTINEL_PASSWORD: &str = "of-the-sentinels";
+
+/// A master and a replica, watched by three sentinels that replace the master within a second or two. Both kinds ask for
+/// passwords.
+pub struct RedisSentinel {
+    /// The master is the first, at first.
+    pub servers: Vec<RedisServer>,
+    pub sentinels: Vec<RedisServer>,
+}
+
+impl RedisSentinel {
+    pub async fn start() -> Self {
+        let credentials = ["--requirepass", PASSWORD, "--masterauth", PASSWORD];
+        let quick = [
+            "--save",
+            "",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--repl-ping-replica-period",
+            "1",
+        ];
+        let master = RedisServer::start_with(&[&credentials[..], &quick].concat()).await;
+        let port = master.port().to_string();
+        let of = format!("127.0.0.1 {port}");
+        let replica =
+            RedisServer::start_with(&[&credentials[..], &quick, &["--replicaof", &of]].concat()).await;
+        until("the replica follows", async || {
+            let info: String = replica.command(&["INFO", "replication"]).await;
+            info.contains("master_link_status:up")
+        })
+        .await;
+        let settings = format!(
+            "requirepass {SENTINEL_PASSWORD}\n\
+             sentinel sentinel-pass {SENTINEL_PASSWORD}\n\
+             sentinel monitor {SERVICE} 127.0.0.1 {port} 2\n\
+             sentinel auth-pass {SERVICE} {PASSWORD}\n\
+             sentinel down-after-milliseconds {SERVICE} 500\n\
+             sentinel failover-timeout {SERVICE} 3000\n"
+        );
+        let mut sentinels = Vec::new();
+        for _ in 0..3 {
+            sentinels.push(RedisServer::start_sentinel(&settings, SENTINEL_PASSWORD).await);
+        }
+        let started = Self {
+            servers: vec![master, replica],
+            sentinels,
+        };
+        until("the sentinels know each other and the replica", async || {
+            let mut all = true;
+            for sentinel in &started.sentinels {
+                let state: Vec<String> = sentinel.command(&["SENTINEL", "MASTER", SERVICE]).await;
+                let field = |name| {
+                    state
+                        .iter()
+                        .position(|word| word == name)
+                        .map(|at| state[at + 1].as_str())
+                };
+                all &= field("num-other-sentinels") == Some("2") && field("num-slaves") == Some("1");
+            }
+            all
+        })
+        .await;
+        started
+    }
+
+    /// With the password of the data; that of the sentinels is [`RedisSentinel::password`].
+    pub fn url(&self) -> String {
+        let hosts: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port()))
+            .collect();
+        format!("redis+sentinel://:{PASSWORD}@{}/{SERVICE}", hosts.join(","))
+    }
+
+    pub fn password(&self) -> &'static str {
+        SENTINEL_PASSWORD
+    }
+
+    pub fn address(&self) -> RedisAddress {
+        self.address_waiting_for(0)
+    }
+
+    /// Durable commands wait for so many replicas.
+    pub fn address_waiting_for(&self, replicas: u8) -> RedisAddress {
+        let args = crate::RedisArgs {
+            redis_url: Some(self.url()),
+            redis_sentinel_password: Some(SENTINEL_PASSWORD.to_owned()),
+            redis_wait_replicas: replicas,
+            ..crate::RedisArgs::default()
+        };
+        args.address().expect("a valid address").expect("an address")
+    }
+
+    pub fn connect(&self) -> Redis {
+        Redis::connect(&self.address()).expect("a valid address")
+    }
+
+    /// Forgets all data. The first server is still the master.
+    pub async fn flush(&self) {
+        self.servers[0].flush().await;
+    }
+
+    /// The port of the master that the sentinels agree on.
+    pub async fn master_port(&self) -> u16 {
+        let command = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE];
+        let (_, port): (String, u16) = self.sentinels[0].command(&command).await;
+        port
+    }
+
+    pub async fn master(&mut self) -> &mut RedisServer {
+        let port = self.master_port().await;
+        let master = self.servers.iter_mut().find(|server| server.port() == port);
+        master.expect("the master is one of the servers")
+    }
+
+    /// Until the sentinels name another master than this.
+    pub async fn failed_over_from(&self, port: u16) {
+        until("another master", async || self.master_port().await != port).await;
+    }
+}

@@ -1,0 +1,204 @@
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Redis, RedisAddress};
+
+/// A running `redis-server`. Dropping it ends the process and removes its directory.
+pub struct RedisServer {
+    process: Option<Child>,
+    port: u16,
+    /// Of the nodes of a cluster among each other.
+    bus_port: u16,
+    directory: PathBuf,
+    arguments: Vec<String>,
+    password: Option<String>,
+}
+
+impl RedisServer {
+    /// Starts Redis without persistence.
+    pub async fn start() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no"]).await
+    }
+
+    /// Starts Redis with further arguments, e.g. `--appendonly yes`.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let mut words = arguments.iter();
+        let password = words
+            .find(|word| **word == "--requirepass")
+            .and_then(|_| words.next());
+        let mut server = Self::new(password.map(|&password| password.to_owned()));
+        server.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        if arguments.contains(&"--cluster-enabled") {
+            let bus_port = server.bus_port.to_string();
+            server.arguments.extend(["--cluster-port".to_owned(), bus_port]);
+        }
+        server.restart().await;
+        server
+    }
+
+    /// Starts a sentinel, which keeps its settings in a file.
+    pub(super) async fn start_sentinel(settings: &str, password: &str) -> Self {
+        let mut server = Self::new(Some(password.to_owned()));
+        let file = server.directory.join("sentinel.conf");
+        std::fs::write(&file, settings).expect("a settings file for a sentinel");
+        server.arguments = vec![file.display().to_string(), "--sentinel".to_owned()];
+        server.restart().await;
+        server
+    }
+
+    fn new(password: Option<String>) -> Self {
+        let [port, bus_port] = free_ports();
+        let directory = std::env::temp_dir().join(format!("everything-redis-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory for redis");
+        Self {
+            process: None,
+            port,
+            bus_port,
+            directory,
+            arguments: Vec::new(),
+            password,
+        }
+    }
+
+    /// Starts the process again on the same port and directory, and waits until it answers.
+    pub async fn restart(&mut self) {
+        self.spawn();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let client = redis::Client::open(self.url()).expect("a valid address");
+        loop {
+            if let Ok(mut connection) = client.get_multiplexed_async_connection().await
+                && redis::cmd("PING")
+                    .query_async::<()>(&mut connection)
+                    .await
+                    .is_ok()
+            {
+                return;
+            }
+            assert!(Instant::now() < deadline, "redis-server did not come up");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Starts the process again with further arguments, which stay, and does not wait for it.
+    pub fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.spawn();
+    }
+
+    fn spawn(&mut self) {
+        self.kill();
+        // Settings files come first.
+        let files = self
+            .arguments
+            .iter()
+            .take_while(|argument| !argument.starts_with("--"));
+        let rest = self
+            .arguments
+            .iter()
+            .skip_while(|argument| !argument.starts_with("--"));
+        let process = Command::new("redis-server")
+            .args(files)
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--daemonize",
+                "no",
+            ])
+            .arg("--dir")
+            .arg(&self.directory)
+            .args(rest)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed (scripts/test does it)");
+        self.process = Some(process);
+    }
+
+    /// Ends the process at once (SIGKILL).
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            _ = process.kill();
+            _ = process.wait();
+        }
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
+    /// Halts the process, or lets it go on: its connections stay open, and nobody answers.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.pid().expect("a running redis").to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{signal}");
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn bus_port(&self) -> u16 {
+        self.bus_port
+    }
+
+    /// Where it keeps its data.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// With the password that it was started with, if any.
+    pub fn url(&self) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
+    }
+
+    pub fn address(&self) -> RedisAddress {
+        RedisAddress::parse(&self.url()).expect("a valid address")
+    }
+
+    pub fn connect(&self) -> Redis {
+        Redis::connect(&self.address()).expect("a valid address")
+    }
+
+    /// Forgets all data.
+    pub async fn flush(&self) {
+        let (): () = self.command(&["FLUSHALL"]).await;
+    }
+
+    /// Runs one command as `redis-cli` would, on a connection of its own.
+    pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url()).expect("a valid address");
+        let mut connection = client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("redis answers");
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command
+            .query_async(&mut connection)
+            .await
+            .expect("redis takes the command")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+        _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Two different ones.
+fn free_ports() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("a bound port").port())
+}
