@@ -3,8 +3,8 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use futures::StreamExt;
 use prost::Message;
-use redis::{Script, streams::StreamRangeReply};
-use redis_store::{Delivery, Redis, keys};
+use redis::streams::StreamRangeReply;
+use redis_store::{Delivery, Redis, Script, keys};
 
 use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick};
 
@@ -15,16 +15,17 @@ const LOG_AGE_MS: u64 = 3_600_000;
 /// Changes read at once.
 const PAGE: usize = 1_000;
 
-// KEYS: log, tick. ARGV: payload, length, age in ms, channel, silence in ms (0: not periodic).
+// KEYS: log, tick. ARGV: payload, length, age in ms, channel, silence in ms (0: not periodic), how to publish.
 static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "publish_change",
         r"
         if ARGV[5] ~= '0' and not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[5]) then
             return false
         end
         local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'change', ARGV[1])
         redis.call('PEXPIRE', KEYS[1], ARGV[3])
-        redis.call('PUBLISH', ARGV[4], id)
+        redis.call(ARGV[6], ARGV[4], id)
         return id
         ",
     )
@@ -46,7 +47,7 @@ impl RedisFeed {
         let silence = tick.map_or(0, |tick| {
             u64::try_from(tick.period.as_millis()).unwrap_or(u64::MAX) * 9 / 10
         });
-        let mut commands = self.redis.commands();
+        let mut commands = self.redis.durable();
         let id: Option<String> = PUBLISH
             .key(keys::changes::LOG)
             .key(keys::changes::tick(tick.map_or("", |tick| tick.name)))
@@ -55,6 +56,7 @@ impl RedisFeed {
             .arg(LOG_AGE_MS)
             .arg(keys::changes::CHANNEL)
             .arg(silence)
+            .arg(self.redis.publish_command())
             .invoke_async(&mut commands)
             .await
             .map_err(redis_store::Error::from)?;

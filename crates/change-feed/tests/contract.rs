@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use change_feed::{Change, ChangeFeed, ChangeId, MemoryFeed, RedisFeed, Tick};
 use everything_proto::events::v1::{Stderr, change};
-use redis_store::testing::RedisServer;
+use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 
 fn text(content: &str) -> Change {
     let change = change::Change::Stderr(Stderr {
@@ -74,12 +74,21 @@ macro_rules! contract {
                 super::$test(Arc::new(MemoryFeed::new())).await;
             })*
         }
-        mod redis {
-            use super::*;
-            $(#[tokio::test] async fn $test() {
-                let server = RedisServer::start().await;
-                super::$test(Arc::new(RedisFeed::new(server.connect()))).await;
-            })*
+        on!(redis, RedisServer, $($test),*);
+        on!(sentinel, RedisSentinel, $($test),*);
+        on!(cluster, RedisCluster, $($test),*);
+    };
+}
+
+macro_rules! on {
+    ($topology:ident, $server:ident, $($test:ident),*) => {
+        #[tokio::test]
+        async fn $topology() {
+            let server = $server::start().await;
+            $(
+                server.flush().await;
+                $test(Arc::new(RedisFeed::new(server.connect()))).await;
+            )*
         }
     };
 }

@@ -10,10 +10,27 @@ use super::{Claim, Key, Revocation, Space, Store};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Runs the suite over a store; `$make` answers it and whatever must outlive it.
+/// Runs the suite over a store; `$make` answers it and whatever must outlive it. With a name, all of it is one test, for
+/// servers that take long to start: `$make` answers what outlives the stores, and `$store` makes one without data.
 macro_rules! suite {
-    ($make:expr) => {
-        $crate::store::contract::suite!($make;
+    (@ [$make:expr] $($name:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let (store, _keep) = ($make)().await;
+                $crate::store::contract::$name(store).await;
+            }
+        )*
+    };
+    (@ [$test:ident, $make:expr, $store:expr] $($name:ident,)*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            let server = $make.await;
+            $($crate::store::contract::$name(($store)(&server).await).await;)*
+        }
+    };
+    ($($how:tt)*) => {
+        $crate::store::contract::suite!(@ [$($how)*]
             a_value_comes_back_until_it_is_deleted,
             the_last_write_counts,
             spaces_are_apart,
@@ -26,15 +43,6 @@ macro_rules! suite {
             of_many_counts_at_once_none_is_lost,
             announcements_reach_every_watcher,
         );
-    };
-    ($make:expr; $($name:ident,)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let (store, _keep) = ($make)().await;
-                $crate::store::contract::$name(store).await;
-            }
-        )*
     };
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt as _;
-use redis::{FromRedisValue, RedisError, Script};
-use redis_store::{Delivery, Redis, Subscription, keys};
+use redis::{FromRedisValue, RedisError};
+use redis_store::{Delivery, Redis, Script, Subscription, keys};
 
 use super::{Claim, Key, Revocation, Revocations, Space, Store, StoreError};
 
@@ -42,13 +42,19 @@ impl RedisStore {
     pub fn new(redis: Redis) -> Self {
         Self {
             redis,
-            extend: Script::new(EXTEND),
-            count: Script::new(COUNT),
+            extend: Script::new("extend", EXTEND),
+            count: Script::new("count", COUNT),
         }
     }
 
     async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
         let mut commands = self.redis.commands();
+        command.query_async(&mut commands).await.map_err(unavailable)
+    }
+
+    /// For what must not come undone: a code that was spent, a token that was revoked.
+    async fn keep<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
+        let mut commands = self.redis.durable();
         command.query_async(&mut commands).await.map_err(unavailable)
     }
 }
@@ -90,7 +96,7 @@ fn millis(duration: Duration) -> u64 {
 #[async_trait]
 impl Store for RedisStore {
     async fn put(&self, key: &Key, value: Bytes, ttl: Duration) -> Result<(), StoreError> {
-        self.run(
+        self.keep(
             redis::cmd("SET")
                 .arg(name(key))
                 .arg(value.as_ref())
@@ -109,7 +115,7 @@ impl Store for RedisStore {
             .arg("GET")
             .arg("PX")
             .arg(millis(ttl));
-        let held: Option<Vec<u8>> = self.run(&command).await?;
+        let held: Option<Vec<u8>> = self.keep(&command).await?;
         Ok(held.map_or(Claim::Won, |held| Claim::Lost(held.into())))
     }
 
@@ -119,12 +125,12 @@ impl Store for RedisStore {
     }
 
     async fn take(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        let value: Option<Vec<u8>> = self.run(redis::cmd("GETDEL").arg(name(key))).await?;
+        let value: Option<Vec<u8>> = self.keep(redis::cmd("GETDEL").arg(name(key))).await?;
         Ok(value.map(Bytes::from))
     }
 
     async fn delete(&self, key: &Key) -> Result<bool, StoreError> {
-        let removed: u64 = self.run(redis::cmd("DEL").arg(name(key))).await?;
+        let removed: u64 = self.keep(redis::cmd("DEL").arg(name(key))).await?;
         Ok(removed > 0)
     }
 
@@ -199,7 +205,7 @@ impl Revocations for RedisRevocations {
 mod tests {
     use std::sync::Arc;
 
-    use redis_store::testing::RedisServer;
+    use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 
     use super::*;
     use crate::store::contract;
@@ -208,6 +214,24 @@ mod tests {
         let server = RedisServer::start().await;
         (Arc::new(RedisStore::new(server.connect())), server)
     });
+
+    contract::suite!(
+        behind_sentinels,
+        RedisSentinel::start(),
+        async |server: &RedisSentinel| {
+            server.flush().await;
+            Arc::new(RedisStore::new(server.connect()))
+        }
+    );
+
+    contract::suite!(
+        on_a_cluster,
+        RedisCluster::start(),
+        async |server: &RedisCluster| {
+            server.flush().await;
+            Arc::new(RedisStore::new(server.connect()))
+        }
+    );
 
     #[tokio::test]
     async fn every_key_expires() {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{AsyncCommands, RedisError, Script};
-use redis_store::{Redis, keys::feature as keys};
+use redis::{AsyncCommands, RedisError};
+use redis_store::{Redis, Script, keys::feature as keys};
 
 use super::{Error, Limits, Refusal, Store, Stored};
 use crate::{call::OwnerKey, extras::Extra};
@@ -43,7 +43,7 @@ impl RedisStore {
         Self {
             redis,
             limits,
-            put: Script::new(PUT),
+            put: Script::new("put_resource", PUT),
         }
     }
 }
@@ -168,7 +168,7 @@ impl Store for RedisStore {
 
 #[cfg(test)]
 mod tests {
-    use redis_store::testing::RedisServer;
+    use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 
     use super::*;
     use crate::store::contract::{self, owner, stored};
@@ -184,6 +184,14 @@ mod tests {
     async fn keeps_the_contract() {
         let (_server, store) = start().await;
         contract::holds(&store).await;
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract_behind_sentinels_and_on_a_cluster() {
+        let (sentinel, cluster) = (RedisSentinel::start().await, RedisCluster::start().await);
+        for redis in [sentinel.connect(), cluster.connect()] {
+            contract::holds(&RedisStore::new(redis, contract::limits())).await;
+        }
     }
 
     #[tokio::test]

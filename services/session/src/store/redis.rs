@@ -11,8 +11,8 @@ mod sessions;
 mod standalone;
 
 use async_trait::async_trait;
-use redis::{FromRedisValue, ScriptInvocation, ToRedisArgs};
-use redis_store::{Commands, Redis, keys};
+use redis::{FromRedisValue, ToRedisArgs};
+use redis_store::{Commands, Redis, Script, ScriptInvocation, keys};
 
 use self::scripts::Scripts;
 use super::{Store, StoreSettings};
@@ -20,6 +20,8 @@ use crate::{Error, SessionId, UserId};
 
 pub struct RedisStore {
     commands: Commands,
+    /// For what is acknowledged to somebody.
+    durable: Commands,
     settings: StoreSettings,
     scripts: Scripts,
 }
@@ -28,6 +30,7 @@ impl RedisStore {
     pub fn new(redis: &Redis, settings: StoreSettings) -> Self {
         Self {
             commands: redis.commands(),
+            durable: redis.durable(),
             settings,
             scripts: Scripts::new(),
         }
@@ -38,7 +41,7 @@ impl RedisStore {
     }
 
     /// A script on the keys of one session.
-    fn on<'a>(&self, script: &'a redis::Script, id: &SessionId) -> ScriptInvocation<'a> {
+    fn on<'a>(&self, script: &'a Script, id: &SessionId) -> ScriptInvocation<'a> {
         let id = id.as_str();
         let mut invocation = script.prepare_invoke();
         invocation
@@ -49,7 +52,7 @@ impl RedisStore {
     }
 
     /// The same, with its first arguments: who asks, and the time to live.
-    fn owned<'a>(&self, script: &'a redis::Script, id: &SessionId, user: &UserId) -> ScriptInvocation<'a> {
+    fn owned<'a>(&self, script: &'a Script, id: &SessionId, user: &UserId) -> ScriptInvocation<'a> {
         let mut invocation = self.on(script, id);
         invocation.arg(user.as_str()).arg(self.ttl_ms());
         invocation
@@ -57,6 +60,12 @@ impl RedisStore {
 
     async fn run<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
         let mut commands = self.commands.clone();
+        invocation.invoke_async(&mut commands).await.map_err(failed)
+    }
+
+    /// The same, and not lost with the master if `REDIS_WAIT_REPLICAS` is set.
+    async fn keep<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
+        let mut commands = self.durable.clone();
         invocation.invoke_async(&mut commands).await.map_err(failed)
     }
 

@@ -20,7 +20,7 @@ use everything_session::{
     StreamName, UserId,
     store::{MemoryStore, RedisStore, Renewal, Store, StoreSettings},
 };
-use redis_store::testing::RedisServer;
+use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 
 use crate::harness::PATIENCE;
 
@@ -40,6 +40,21 @@ macro_rules! contract {
                 let server = RedisServer::start().await;
                 super::$group::$promise(Arc::new(RedisStore::new(&server.connect(), $settings))).await;
             })*
+        }
+        on!(behind_sentinels, RedisSentinel, $($group::$promise: $settings),*);
+        on!(on_a_cluster, RedisCluster, $($group::$promise: $settings),*);
+    };
+}
+
+macro_rules! on {
+    ($topology:ident, $server:ident, $($group:ident::$promise:ident: $settings:expr),*) => {
+        #[tokio::test]
+        async fn $topology() {
+            let server = $server::start().await;
+            $(
+                server.flush().await;
+                $group::$promise(Arc::new(RedisStore::new(&server.connect(), $settings))).await;
+            )*
         }
     };
 }

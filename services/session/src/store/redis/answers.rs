@@ -19,7 +19,7 @@ impl Answers for RedisStore {
         response: &Bytes,
     ) -> Result<bool, Error> {
         tri(self
-            .run(
+            .keep(
                 self.owned(&self.scripts.answer, id, user)
                     .arg(request_id)
                     .arg(response.as_ref()),
@@ -57,7 +57,7 @@ impl Answers for RedisStore {
         reason: &str,
     ) -> Result<(), Error> {
         let cancelled: bool = self
-            .run(
+            .keep(
                 self.owned(&self.scripts.cancel, id, user)
                     .arg(request_id_json.as_ref())
                     .arg(reason)

@@ -50,7 +50,7 @@ impl Edges for RedisStore {
         edge: &str,
     ) -> Result<Option<(OpenCall, Position)>, Error> {
         let interrupted: Option<(Vec<u8>, String)> = self
-            .run(
+            .keep(
                 self.on(&self.scripts.interrupt, id)
                     .arg(stream.as_str())
                     .arg(edge)

@@ -53,7 +53,7 @@ impl EventLog for RedisStore {
                 self.call_opened(edge, id, stream).await?;
             }
         }
-        let (status, ended, positions): (String, String, Vec<String>) = self.run(&invocation).await?;
+        let (status, ended, positions): (String, String, Vec<String>) = self.keep(&invocation).await?;
         match status.as_str() {
             "ok" => {}
             "open" => return Err(Error::StreamOpen),
@@ -136,7 +136,7 @@ impl EventLog for RedisStore {
                 .arg(change.encode_to_vec())
                 .arg(trace.encode_to_vec());
         }
-        let appended: i64 = self.run(&invocation).await?;
+        let appended: i64 = self.keep(&invocation).await?;
         usize::try_from(appended).map_err(|_| Error::SessionNotFound)
     }
 }

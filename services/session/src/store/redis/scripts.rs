@@ -1,4 +1,4 @@
-use redis::Script;
+use redis_store::Script;
 
 /// Loaded into Redis when first used, and again after a restart of Redis.
 pub(super) struct Scripts {
@@ -31,40 +31,46 @@ pub(super) struct Scripts {
 }
 
 macro_rules! script {
-    ($shared:literal, $own:literal) => {
-        Script::new(concat!(include_str!($shared), include_str!($own)))
+    ($shared:literal, $name:ident) => {
+        Script::new(
+            stringify!($name),
+            concat!(
+                include_str!($shared),
+                include_str!(concat!(stringify!($name), ".lua"))
+            ),
+        )
     };
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            create: script!("session.lua", "create.lua"),
-            get: script!("session.lua", "get.lua"),
-            peek: script!("session.lua", "peek.lua"),
-            update: script!("session.lua", "update.lua"),
-            delete: script!("session.lua", "delete.lua"),
-            renew: script!("session.lua", "renew.lua"),
-            append: script!("session.lua", "append.lua"),
-            inspect: script!("session.lua", "inspect.lua"),
-            read: script!("session.lua", "read.lua"),
-            hold: script!("session.lua", "hold.lua"),
-            take: script!("session.lua", "take.lua"),
-            release: script!("session.lua", "release.lua"),
-            claim: script!("session.lua", "claim.lua"),
-            answer: script!("session.lua", "answer.lua"),
-            take_answers: script!("session.lua", "take_answers.lua"),
-            cancel: script!("session.lua", "cancel.lua"),
-            cancels: script!("session.lua", "cancels.lua"),
-            append_changes: script!("session.lua", "append_changes.lua"),
-            interrupt: script!("session.lua", "interrupt.lua"),
-            edge_renew: script!("edges.lua", "edge_renew.lua"),
-            edge_lose: script!("edges.lua", "edge_lose.lua"),
-            edges_lost: script!("edges.lua", "edges_lost.lua"),
-            edge_forget: script!("edges.lua", "edge_forget.lua"),
-            call_opened: script!("edges.lua", "call_opened.lua"),
-            users_count: Script::new(include_str!("users_count.lua")),
-            users_due: Script::new(include_str!("users_due.lua")),
+            create: script!("session.lua", create),
+            get: script!("session.lua", get),
+            peek: script!("session.lua", peek),
+            update: script!("session.lua", update),
+            delete: script!("session.lua", delete),
+            renew: script!("session.lua", renew),
+            append: script!("session.lua", append),
+            inspect: script!("session.lua", inspect),
+            read: script!("session.lua", read),
+            hold: script!("session.lua", hold),
+            take: script!("session.lua", take),
+            release: script!("session.lua", release),
+            claim: script!("session.lua", claim),
+            answer: script!("session.lua", answer),
+            take_answers: script!("session.lua", take_answers),
+            cancel: script!("session.lua", cancel),
+            cancels: script!("session.lua", cancels),
+            append_changes: script!("session.lua", append_changes),
+            interrupt: script!("session.lua", interrupt),
+            edge_renew: script!("edges.lua", edge_renew),
+            edge_lose: script!("edges.lua", edge_lose),
+            edges_lost: script!("edges.lua", edges_lost),
+            edge_forget: script!("edges.lua", edge_forget),
+            call_opened: script!("edges.lua", call_opened),
+            users_count: Script::new("users_count", include_str!("users_count.lua")),
+            users_due: Script::new("users_due", include_str!("users_due.lua")),
         }
     }
 }

@@ -23,7 +23,7 @@ const CONCURRENT_RENEWALS: usize = 128;
 impl Sessions for RedisStore {
     async fn create(&self, session: &Session) -> Result<(), Error> {
         let () = self
-            .run(
+            .keep(
                 self.owned(&self.scripts.create, &session.id, &session.user)
                     .arg("protocol_version")
                     .arg(&session.protocol_version)
@@ -82,7 +82,7 @@ impl Sessions for RedisStore {
         for uri in &update.unsubscribe {
             invocation.arg(uri);
         }
-        let updated: redis::Value = self.run(&invocation).await?;
+        let updated: redis::Value = self.keep(&invocation).await?;
         match reply::status(updated)? {
             (status, Some(described)) if status == "ok" => reply::session(id, described),
             (status, _) if status == "limit" => Err(Error::Limit {
@@ -94,7 +94,7 @@ impl Sessions for RedisStore {
     }
 
     async fn delete(&self, id: &SessionId, user: &UserId) -> Result<(), Error> {
-        let deleted: bool = self.run(&self.owned(&self.scripts.delete, id, user)).await?;
+        let deleted: bool = self.keep(&self.owned(&self.scripts.delete, id, user)).await?;
         if !deleted {
             return Err(Error::SessionNotFound);
         }

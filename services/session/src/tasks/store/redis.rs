@@ -3,8 +3,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
-use redis::{FromRedisValue, Script, ScriptInvocation};
-use redis_store::{Commands, Redis, keys};
+use redis::FromRedisValue;
+use redis_store::{Commands, Redis, Script, ScriptInvocation, keys};
 use sha2::{Digest, Sha256};
 
 use super::{Kept, Record, TaskId, TaskStore};
@@ -41,6 +41,8 @@ const CONCURRENCY: usize = 16;
 /// their own; the index is written so that it may name too much, but never too little.
 pub struct RedisTaskStore {
     commands: Commands,
+    /// For what is acknowledged to somebody.
+    durable: Commands,
     create: Script,
     save: Script,
     admit: Script,
@@ -50,14 +52,15 @@ impl RedisTaskStore {
     pub fn new(redis: &Redis) -> Self {
         Self {
             commands: redis.commands(),
-            create: Script::new(CREATE),
-            save: Script::new(SAVE),
-            admit: Script::new(ADMIT),
+            durable: redis.durable(),
+            create: Script::new("create_task", CREATE),
+            save: Script::new("save_task", SAVE),
+            admit: Script::new("admit_task", ADMIT),
         }
     }
 
     async fn run<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
-        let mut commands = self.commands.clone();
+        let mut commands = self.durable.clone();
         invocation.invoke_async(&mut commands).await.map_err(failed)
     }
 
