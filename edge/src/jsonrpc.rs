@@ -5,6 +5,7 @@
 //!
 //! Source: <https://www.jsonrpc.org/specification>, and "Messages" in the MCP base protocol of every revision.
 
+pub(crate) mod context;
 mod depth;
 mod encode;
 mod envelope;

@@ -2,7 +2,7 @@
 //!
 //! A request goes one way: [`post`] reads it → [`sessions`] says whose it is → a revision's adapter makes it neutral →
 //! [`requests`] asks a service, or [`calls`] runs a feature call → [`exchange`] sends what comes out, as JSON or as a
-//! stream. Whatever comes to the edge unasked comes over the [`link`].
+//! stream. An [`operation`] is what traces show of it. Whatever comes to the edge unasked comes over the [`link`].
 
 mod answers;
 mod calls;
@@ -19,6 +19,7 @@ mod legacy_message;
 mod legacy_sse;
 mod link;
 mod notifications;
+mod operation;
 mod post;
 mod refusal;
 mod requests;
@@ -35,6 +36,7 @@ pub use delete::delete;
 pub use get::get;
 pub use legacy_message::legacy_message;
 pub use legacy_sse::legacy_sse;
+pub use operation::http_version;
 pub use post::post;
 pub use stateless::StateKeys;
 

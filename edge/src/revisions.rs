@@ -44,6 +44,7 @@ use everything_proto::{
 use serde_json::value::RawValue;
 
 pub use self::{
+    notify::change_method,
     stateless::{Envelope, Filter, Stateless},
     with_tasks::{CoreTasks, WithTasks},
 };

@@ -6,6 +6,7 @@
 mod feed;
 mod id;
 mod memory;
+mod publishing;
 mod redis;
 
 pub use everything_proto::events::v1::Change;

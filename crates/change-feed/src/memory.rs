@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use tokio::{sync::watch, time::Instant};
 
-use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick, redis::LOG_LENGTH};
+use crate::{
+    Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick, publishing::Publishing, redis::LOG_LENGTH,
+};
 
 /// A feed within one process.
 #[derive(Clone)]
@@ -79,7 +81,10 @@ impl MemoryFeed {
 #[async_trait]
 impl ChangeFeed for MemoryFeed {
     async fn publish(&self, change: Change) -> Result<ChangeId, Error> {
-        Ok(self.append(&mut self.log(), change))
+        let publishing = Publishing::of(change);
+        let id = self.append(&mut self.log(), publishing.change.clone());
+        publishing.end(Ok(Some(id)))?;
+        Ok(id)
     }
 
     async fn publish_once(&self, tick: &Tick, change: Change) -> Result<Option<ChangeId>, Error> {
@@ -95,7 +100,9 @@ impl ChangeFeed for MemoryFeed {
             return Ok(None);
         }
         log.ticks.insert(tick.name, now);
-        Ok(Some(self.append(&mut log, change)))
+        let publishing = Publishing::of(change);
+        let id = self.append(&mut log, publishing.change.clone());
+        publishing.end(Ok(Some(id)))
     }
 
     async fn latest(&self) -> Result<ChangeId, Error> {

@@ -6,7 +6,9 @@ use prost::Message;
 use redis::streams::StreamRangeReply;
 use redis_store::{Delivery, Redis, Script, keys};
 
-use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick};
+use tracing::Instrument;
+
+use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick, publishing::Publishing};
 
 /// Changes that the log holds, about.
 pub(crate) const LOG_LENGTH: usize = 10_000;
@@ -42,7 +44,16 @@ impl RedisFeed {
         Self { redis }
     }
 
-    async fn append(&self, tick: Option<&Tick>, change: &Change) -> Result<Option<ChangeId>, Error> {
+    async fn append(&self, tick: Option<&Tick>, change: Change) -> Result<Option<ChangeId>, Error> {
+        let publishing = Publishing::of(change);
+        let appended = self
+            .log(tick, &publishing.change)
+            .instrument(publishing.span.clone())
+            .await;
+        publishing.end(appended)
+    }
+
+    async fn log(&self, tick: Option<&Tick>, change: &Change) -> Result<Option<ChangeId>, Error> {
         // Less than the period, so that the next tick of the same replica is not taken for this one.
         let silence = tick.map_or(0, |tick| {
             u64::try_from(tick.period.as_millis()).unwrap_or(u64::MAX) * 9 / 10
@@ -98,12 +109,12 @@ fn parse(id: &str) -> Result<ChangeId, Error> {
 #[async_trait]
 impl ChangeFeed for RedisFeed {
     async fn publish(&self, change: Change) -> Result<ChangeId, Error> {
-        let id = self.append(None, &change).await?;
+        let id = self.append(None, change).await?;
         id.ok_or_else(|| redis_store::Error::Unexpected("no stream id".to_owned()).into())
     }
 
     async fn publish_once(&self, tick: &Tick, change: Change) -> Result<Option<ChangeId>, Error> {
-        self.append(Some(tick), &change).await
+        self.append(Some(tick), change).await
     }
 
     async fn latest(&self) -> Result<ChangeId, Error> {

@@ -14,6 +14,12 @@ use crate::{
     spans,
 };
 
+/// Channels and streams, as their spans name them.
+pub const CHANGES: &str = "mcp:changes";
+pub const TO_SERVER: &str = "mcp:shttp:toserver:{session}";
+pub const TO_CLIENT: &str = "mcp:shttp:toclient:{session}:{stream}";
+pub const CONTROL: &str = "mcp:control:{session}";
+
 /// A message is published to a channel: a child of the current span. Its context goes along with the message.
 pub fn publish(channel_template: &'static str) -> Span {
     let span = tracing::info_span!(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use everything_proto::events::v1::TraceContext;
 use opentelemetry::{
     Context,
     propagation::TextMapPropagator,
@@ -53,6 +54,23 @@ impl TraceParent {
 
     fn span_context(&self) -> SpanContext {
         self.context().span().span_context().clone()
+    }
+}
+
+impl From<Option<TraceContext>> for TraceParent {
+    fn from(context: Option<TraceContext>) -> Self {
+        context.map_or_else(Self::default, |context| {
+            Self::new(context.traceparent, context.tracestate)
+        })
+    }
+}
+
+impl From<TraceParent> for Option<TraceContext> {
+    fn from(context: TraceParent) -> Self {
+        (!context.is_empty()).then_some(TraceContext {
+            traceparent: context.traceparent,
+            tracestate: context.tracestate,
+        })
     }
 }
 

@@ -4,16 +4,34 @@
 
 use opentelemetry::{
     Value,
-    trace::{Status, Tracer},
+    trace::{Status, TraceContextExt, Tracer},
 };
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::conventions::general::ERROR_TYPE;
+use crate::{
+    conventions::general::ERROR_TYPE,
+    propagation::{self, TraceParent},
+};
 
 /// Longest text of an attribute, characters.
 const MAX_TEXT: usize = 256;
+
+/// Whether spans like this one leave the process. Starts the span: its parent is settled by then.
+pub fn is_exported(span: &Span) -> bool {
+    !span.is_disabled() && span.context().span().span_context().is_valid()
+}
+
+/// Work that another process asked for in a message that is no RPC; none where it sent no context.
+pub fn part_of(name: &'static str, sender: &TraceParent) -> Span {
+    if !sender.is_valid() {
+        return Span::none();
+    }
+    let span = tracing::info_span!(parent: None, "part", otel.name = name);
+    propagation::set_parent(&span, sender);
+    span
+}
 
 /// Sets an attribute. Does nothing where no spans are exported.
 pub fn set(span: &Span, name: &'static str, value: impl Into<Value>) {

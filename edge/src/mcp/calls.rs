@@ -16,11 +16,13 @@ use everything_proto::{
 use serde_json::value::RawValue;
 use serving::{CancellationToken, lasting, retry::backoff};
 use tonic::{Code, Status, Streaming};
+use tracing::Instrument;
 
 use super::{
     Mcp,
     exchange::{Exchange, NotSent},
     input_bridge::{InputBridge, Unanswered},
+    operation::Operation,
     requests::{Asker, Failure, update},
 };
 use crate::{
@@ -32,6 +34,13 @@ use crate::{
 pub const MAX_ROUNDS: usize = 64;
 /// Replicas tried for a call without effects.
 pub const ATTEMPTS: u32 = 3;
+
+/// How long the end of a call may take that has had its terminal event.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+pub const PROGRESS: &str = "notifications/progress";
+pub const MESSAGE: &str = "notifications/message";
+/// The `error.type` of a notification that could not be logged.
+const NOT_SENT: &str = "not_sent";
 
 /// What is called.
 pub enum Call {
@@ -179,21 +188,28 @@ impl Run<'_> {
             match event {
                 Event::Progress(progress) => {
                     if let Some(token) = &self.meta.progress_token {
-                        self.notify(self.asker.revision.progress(token, &progress))
+                        self.notify(PROGRESS, self.asker.revision.progress(token, &progress))
                             .await?;
                     }
                 }
                 Event::Log(log) => {
                     if log.level() >= self.asker.session.log_level && log.level() != LogLevel::Unspecified {
-                        self.notify(self.asker.revision.log(&log)).await?;
+                        self.notify(MESSAGE, self.asker.revision.log(&log)).await?;
                     }
                 }
                 Event::InputRequired(required) if required.requests.is_empty() => {
                     return Err(Status::internal("a feature requires input but asks for none").into());
                 }
-                Event::InputRequired(required) => return Ok(Round::InputRequired(required)),
-                Event::Result(result) => return Ok(Round::Result(result.result_json)),
+                Event::InputRequired(required) => {
+                    let_end(events);
+                    return Ok(Round::InputRequired(required));
+                }
+                Event::Result(result) => {
+                    let_end(events);
+                    return Ok(Round::Result(result.result_json));
+                }
                 Event::Error(error) => {
+                    let_end(events);
                     return Err(Broken::Failure(Failure::Rpc(
                         self.asker.revision.feature_error(&error),
                     )));
@@ -219,8 +235,17 @@ impl Run<'_> {
         worded.map_err(Failure::Rpc)
     }
 
-    async fn notify(&self, message: Bytes) -> Result<(), Failure> {
-        match self.exchange.notify(message).await {
+    async fn notify(&self, method: &'static str, message: Bytes) -> Result<(), Failure> {
+        let operation = Operation::to_client(method)
+            .in_revision(self.asker.revision.version())
+            .in_session(&self.asker.session.session_id);
+        let message = operation.carried_by(message);
+        let sent = self.exchange.notify(message).instrument(operation.span()).await;
+        match sent {
+            Ok(()) => operation.succeeded(b""),
+            Err(_) => operation.broke(NOT_SENT),
+        }
+        match sent {
             Ok(()) => Ok(()),
             Err(NotSent::SessionEnded) => Err(Failure::SessionEnded),
             // Progress and logs are worth less than the call.
@@ -239,6 +264,11 @@ impl Run<'_> {
             moot,
         }
     }
+}
+
+/// Lets an RPC that has had its terminal event end by itself: dropped at once, it would count as cancelled.
+pub fn let_end(mut events: Streaming<CallEvent>) {
+    tokio::spawn(async move { _ = tokio::time::timeout(END_TIMEOUT, events.message()).await });
 }
 
 enum Broken {

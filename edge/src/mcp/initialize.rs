@@ -14,19 +14,20 @@ use super::{
 use crate::{
     Principal,
     error::Fault,
-    revisions::{self, Initialize},
+    revisions::{self, Initialize, WithSessions},
 };
 
 /// A session that has begun.
 pub struct Begun {
     pub session_id: String,
+    pub revision: &'static dyn WithSessions,
     /// The result of `initialize`.
     pub result: Bytes,
 }
 
 /// Begins a session of its own, for Streamable HTTP.
 pub async fn begin(mcp: &Mcp, principal: &Principal, initialize: Initialize) -> Result<Begun, Failure> {
-    let (handshake, result) = negotiate(mcp, initialize).await?;
+    let (revision, handshake, result) = negotiate(mcp, initialize).await?;
     let request = CreateRequest {
         user_id: principal.user_id.as_ref().to_owned(),
         protocol_version: handshake.protocol_version,
@@ -40,13 +41,14 @@ pub async fn begin(mcp: &Mcp, principal: &Principal, initialize: Initialize) -> 
     let session = created.session.ok_or(Failure::Fault(Fault::Internal))?;
     Ok(Begun {
         session_id: session.session_id,
+        revision,
         result,
     })
 }
 
 /// Settles the revision of a session that is there already, for the 2024-11-05 transport.
 pub async fn settle(mcp: &Mcp, session: &ActiveSession, initialize: Initialize) -> Result<Bytes, Failure> {
-    let (handshake, result) = negotiate(mcp, initialize).await?;
+    let (_, handshake, result) = negotiate(mcp, initialize).await?;
     let update = UpdateRequest {
         session_id: session.session_id.to_string(),
         user_id: session.user_id.to_string(),
@@ -59,7 +61,10 @@ pub async fn settle(mcp: &Mcp, session: &ActiveSession, initialize: Initialize) 
     Ok(result)
 }
 
-async fn negotiate(mcp: &Mcp, initialize: Initialize) -> Result<(Handshake, Bytes), Failure> {
+async fn negotiate(
+    mcp: &Mcp,
+    initialize: Initialize,
+) -> Result<(&'static dyn WithSessions, Handshake, Bytes), Failure> {
     let revision = revisions::negotiate(&initialize.protocol_version);
     let described = mcp.clients.feature.clone().describe(DescribeRequest {}).await;
     let described = described
@@ -70,8 +75,6 @@ async fn negotiate(mcp: &Mcp, initialize: Initialize) -> Result<(Handshake, Byte
         client_info_json: initialize.client_info.get().to_owned().into(),
         client_capabilities_json: initialize.capabilities.get().to_owned().into(),
     };
-    Ok((
-        handshake,
-        revision.initialize_result(&described, mcp.settings.knows_users),
-    ))
+    let result = revision.initialize_result(&described, mcp.settings.knows_users);
+    Ok((revision, handshake, result))
 }

@@ -11,11 +11,17 @@ use futures::{StreamExt, TryStreamExt, stream::FuturesUnordered};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serving::CancellationToken;
+use telemetry::{
+    conventions::general::{CANCELLED, TIMEOUT},
+    propagation,
+};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{
     exchange::{Exchange, NotSent},
     link::Link,
+    operation::Operation,
     sessions::ActiveSession,
 };
 use crate::{
@@ -104,6 +110,29 @@ impl InputBridge<'_> {
         message: Bytes,
         deadline: Instant,
     ) -> Result<Bytes, Unanswered> {
+        let operation = Operation::to_client(method(request))
+            .with_text_id(id)
+            .in_revision(self.revision.version())
+            .in_session(&self.session.session_id);
+        let message = operation.carried_by(message);
+        let answer = self.put(id, request, message, deadline);
+        let answer = answer.instrument(operation.span()).await;
+        match &answer {
+            Ok(answer) => operation.succeeded(answer),
+            Err(Unanswered::Error(error)) if error.code == REQUEST_TIMED_OUT => operation.broke(TIMEOUT),
+            Err(Unanswered::Error(error) | Unanswered::Refused(error)) => operation.failed(error),
+            Err(Unanswered::Moot | Unanswered::SessionEnded) => operation.broke(CANCELLED),
+        }
+        answer
+    }
+
+    async fn put(
+        &self,
+        id: &str,
+        request: &InputRequest,
+        message: Bytes,
+        deadline: Instant,
+    ) -> Result<Bytes, Unanswered> {
         // Ready to hear the answer first, asked second.
         let ready = self.link.await_answer(&self.session.session_id, id);
         let mut awaited = match tokio::time::timeout(READY_TIMEOUT, ready).await {
@@ -111,14 +140,23 @@ impl InputBridge<'_> {
             Ok(Err(_)) | Err(_) => return Err(Unanswered::Error(Fault::Unavailable.rpc_error())),
         };
         self.exchange.ask(message, id).await?;
-        let Ok(answer) = tokio::time::timeout_at(deadline, awaited.receive()).await else {
+        // The client's part of the time.
+        let waiting = tracing::info_span!("mcp.wait", otel.name = "wait for the client");
+        let answer = tokio::time::timeout_at(deadline, awaited.receive())
+            .instrument(waiting.clone())
+            .await;
+        if let Ok(Some(answer)) = &answer {
+            propagation::link(&waiting, &answer.trace);
+        }
+        drop(waiting);
+        let Ok(answer) = answer else {
             self.take_back(id, "the server waited too long for the answer")
                 .await;
             let sentence = format!("the client did not answer {} in time", method(request));
             return Err(Unanswered::Error(RpcError::new(REQUEST_TIMED_OUT, sentence)));
         };
         let answer = answer.ok_or(Unanswered::SessionEnded)?;
-        match ResponseOutcome::from_response(&answer).map_err(Unanswered::Error)? {
+        match ResponseOutcome::from_response(&answer.response).map_err(Unanswered::Error)? {
             ResponseOutcome::Result(result) => self
                 .revision
                 .input_response(request, &result)

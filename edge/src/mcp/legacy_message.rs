@@ -9,11 +9,13 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     exchange::Exchange,
     headers,
-    post::{Job, serve, take_unanswered},
+    operation::{Carrier, Operation},
+    post::{INSUFFICIENT_SCOPE, Job, serve, take_unanswered},
     refusal::HttpRefusal,
     scopes,
     sessions::ActiveSession,
@@ -34,6 +36,7 @@ pub struct Address {
 pub async fn legacy_message(
     Extract(state): Extract<State>,
     principal: Principal,
+    carrier: Carrier,
     address: Result<Query<Address>, QueryRejection>,
     headers: HeaderMap,
     body: Bytes,
@@ -62,25 +65,32 @@ pub async fn legacy_message(
         match message {
             Ok(Message::Request { id, method, params }) => {
                 let exchange = Exchange::standalone(session.clone(), state.mcp.clients.session.clone());
-                if let Some(refused) = take_up(
-                    &state,
-                    &principal,
-                    &session,
+                let operation = Operation::of_client(carrier, &method, params.as_deref())
+                    .with_id(&id)
+                    .in_session(&session.session_id);
+                let taken = Taken {
                     id,
                     method,
-                    params.as_deref(),
-                    exchange,
-                )
-                .await?
-                {
+                    params,
+                    operation,
+                };
+                if let Some(refused) = take_up(&state, &principal, &session, taken, exchange).await? {
                     return Ok(refused);
                 }
             }
-            Ok(message) => take_unanswered(&state.mcp, &session, message).await?,
+            Ok(message) => take_unanswered(&state.mcp, carrier, &session, message).await?,
             Err(refusal) => return Err(refusal.into()),
         }
     }
     Ok((StatusCode::ACCEPTED, "Accepted").into_response())
+}
+
+/// A request that was not looked at yet.
+struct Taken {
+    id: RequestId,
+    method: String,
+    params: Option<Box<RawValue>>,
+    operation: Operation,
 }
 
 /// Begins to serve a request, or answers it with what is wrong with it.
@@ -88,16 +98,21 @@ async fn take_up(
     state: &State,
     principal: &Principal,
     session: &Arc<ActiveSession>,
-    id: RequestId,
-    method: String,
-    params: Option<&serde_json::value::RawValue>,
+    Taken {
+        id,
+        method,
+        params,
+        operation,
+    }: Taken,
     exchange: Arc<Exchange>,
 ) -> Result<Option<Response>, HttpRefusal> {
     // Before `initialize` has settled a revision, the newest reads what all have alike.
     let revision = session.revision.unwrap_or_else(revisions::newest_with_sessions);
-    let (request, meta) = match revision.request(&method, params) {
+    let operation = operation.in_revision(revision.version());
+    let (request, meta) = match revision.request(&method, params.as_deref()) {
         Ok(read) => read,
         Err(error) => {
+            operation.failed(&error);
             exchange.respond(jsonrpc::error(Some(&id), &error)).await;
             return Ok(None);
         }
@@ -109,12 +124,13 @@ async fn take_up(
         } else {
             "send initialize first"
         };
-        exchange
-            .respond(jsonrpc::error(Some(&id), &RpcError::invalid_request(sentence)))
-            .await;
+        let error = RpcError::invalid_request(sentence);
+        operation.failed(&error);
+        exchange.respond(jsonrpc::error(Some(&id), &error)).await;
         return Ok(None);
     }
     if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+        operation.broke(INSUFFICIENT_SCOPE);
         let refused = challenge::insufficient_scope(state, "/message", Some(&id), scope).await;
         return Ok(Some(refused));
     }
@@ -122,7 +138,8 @@ async fn take_up(
         .mcp
         .in_flight
         .begin(&session.session_id, &id)
-        .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))?;
+        .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))
+        .inspect_err(|refusal| operation.failed(&refusal.error))?;
     let job = Job {
         principal: principal.clone(),
         session: session.clone(),
@@ -132,6 +149,7 @@ async fn take_up(
         request,
         meta,
         working,
+        operation,
     };
     tokio::spawn(serve(state.mcp.clone(), job, exchange));
     Ok(None)

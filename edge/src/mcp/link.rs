@@ -15,6 +15,7 @@ use everything_proto::{
     session::v1::{Event, detached, session_service_client::SessionServiceClient},
 };
 use serving::{CancellationToken, GrpcChannel};
+use telemetry::propagation::{self, TraceParent};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use handles::{Attachment, FollowGuard};
@@ -37,6 +38,14 @@ pub enum News {
     Gap,
 }
 
+/// A client's whole response to a request of the server.
+#[derive(Debug)]
+pub struct Answer {
+    pub response: Bytes,
+    /// Of its way from the client to here.
+    pub trace: TraceParent,
+}
+
 /// What the link tells an attached stream.
 #[derive(Debug)]
 pub enum StreamEvent {
@@ -56,6 +65,7 @@ pub(crate) enum Command {
         last_event_id: String,
         events: mpsc::Sender<StreamEvent>,
         number: u64,
+        trace: TraceParent,
     },
     Detach {
         number: u64,
@@ -64,6 +74,7 @@ pub(crate) enum Command {
         session_id: Arc<str>,
         user_id: Arc<str>,
         followed: oneshot::Sender<()>,
+        trace: TraceParent,
     },
     Unfollow {
         session_id: Arc<str>,
@@ -71,8 +82,9 @@ pub(crate) enum Command {
     Await {
         session_id: Arc<str>,
         request_id: String,
-        answer: oneshot::Sender<Bytes>,
+        answer: oneshot::Sender<Answer>,
         followed: oneshot::Sender<()>,
+        trace: TraceParent,
     },
     ForgetAnswer {
         session_id: Arc<str>,
@@ -157,6 +169,7 @@ impl Link {
             last_event_id: last_event_id.to_owned(),
             events,
             number,
+            trace: propagation::current(),
         })?;
         Ok(Attachment::new(number, receiver, self.commands.clone()))
     }
@@ -169,6 +182,7 @@ impl Link {
             session_id: session_id.clone(),
             user_id: user_id.clone(),
             followed,
+            trace: propagation::current(),
         })?;
         let guard = FollowGuard::new(session_id.clone(), self.commands.clone());
         confirmation.await.map_err(|_| LinkDown)?;
@@ -190,6 +204,7 @@ impl Link {
             request_id: request_id.clone(),
             answer,
             followed,
+            trace: propagation::current(),
         })?;
         let awaited =
             handles::AwaitedAnswer::new(session_id.clone(), request_id, receiver, self.commands.clone());

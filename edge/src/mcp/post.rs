@@ -12,11 +12,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
+use tracing::Instrument;
 
 use super::{
     Mcp, answers, event_body,
     exchange::{Exchange, Opening},
     headers, initialize, notifications,
+    operation::{Carrier, Operation},
     refusal::HttpRefusal,
     requests::Failure,
     scopes,
@@ -34,14 +36,17 @@ use crate::{
 pub use serve::{Job, call_description, serve};
 
 const INITIALIZE: &str = "initialize";
+/// The `error.type` of an operation that the token does not allow.
+pub(super) const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
 pub async fn post(
     Extract(state): Extract<State>,
     principal: Principal,
+    carrier: Carrier,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    take(&state, &principal, &headers, &body)
+    take(&state, &principal, carrier, &headers, &body)
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
@@ -49,6 +54,7 @@ pub async fn post(
 async fn take(
     state: &State,
     principal: &Principal,
+    carrier: Carrier,
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Response, HttpRefusal> {
@@ -57,7 +63,7 @@ async fn take(
     let incoming = jsonrpc::parse(body)?;
     let incoming = match incoming {
         Incoming::Single(message) if stateless::is_meant(headers, &message) => {
-            return stateless::serve(state, principal, headers, message).await;
+            return stateless::serve(state, principal, carrier, headers, message).await;
         }
         incoming => incoming,
     };
@@ -66,7 +72,7 @@ async fn take(
         && method == INITIALIZE
     {
         return match session_id {
-            None => begin(state, principal, id, params.as_deref()).await,
+            None => begin(state, principal, carrier, id, params.as_deref()).await,
             Some(_) => {
                 let sentence = "this session has begun already; send initialize without Mcp-Session-Id";
                 Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)).of(Some(id)))
@@ -86,9 +92,9 @@ async fn take(
     let revision = session.revision.ok_or(NoSession::NotFound)?;
     headers::check_version(headers, revision).map_err(|refusal| refusal.of(id))?;
     match incoming {
-        Incoming::Single(message) => one(state, principal, session, revision, message).await,
+        Incoming::Single(message) => one(state, principal, carrier, session, revision, message).await,
         Incoming::Batch(messages) if revision.accepts_batches() => {
-            batch(state, principal, session, revision, messages).await
+            batch(state, principal, carrier, session, revision, messages).await
         }
         Incoming::Batch(_) => {
             let sentence = format!(
@@ -104,17 +110,28 @@ async fn take(
 async fn begin(
     state: &State,
     principal: &Principal,
+    carrier: Carrier,
     id: &RequestId,
     params: Option<&RawValue>,
 ) -> Result<Response, HttpRefusal> {
+    let operation = Operation::of_client(carrier, INITIALIZE, params).with_id(id);
     // Its params are read alike whatever comes of the negotiation.
     let initialize = match revisions::newest_with_sessions().request(INITIALIZE, params) {
         Ok((ClientRequest::Initialize(initialize), _)) => initialize,
         Ok(_) => return Err(HttpRefusal::from(Fault::Internal).of(Some(id))),
-        Err(error) => return Ok(rpc_error(id, &error)),
+        Err(error) => {
+            operation.failed(&error);
+            return Ok(rpc_error(id, &error));
+        }
     };
-    match initialize::begin(&state.mcp, principal, initialize).await {
+    let beginning = initialize::begin(&state.mcp, principal, initialize);
+    let begun = beginning.instrument(operation.span()).await;
+    operation.settle(begun.as_ref().map(|begun| &begun.result));
+    match begun {
         Ok(begun) => {
+            _ = operation
+                .in_session(&begun.session_id)
+                .in_revision(begun.revision.version());
             let mut response = json_response(StatusCode::OK, jsonrpc::result(id, &begun.result));
             let session_id = HeaderValue::from_str(&begun.session_id)
                 .map_err(|_| HttpRefusal::from(Fault::Internal).of(Some(id)))?;
@@ -130,26 +147,36 @@ async fn begin(
 async fn one(
     state: &State,
     principal: &Principal,
+    carrier: Carrier,
     session: Arc<ActiveSession>,
     revision: &'static dyn WithSessions,
     message: Message,
 ) -> Result<Response, HttpRefusal> {
     let Message::Request { id, method, params } = message else {
-        take_unanswered(&state.mcp, &session, message).await?;
+        take_unanswered(&state.mcp, carrier, &session, message).await?;
         return Ok(StatusCode::ACCEPTED.into_response());
     };
+    let operation = Operation::of_client(carrier, &method, params.as_deref())
+        .with_id(&id)
+        .in_revision(revision.version())
+        .in_session(&session.session_id);
     let (request, meta) = match revision.request(&method, params.as_deref()) {
         Ok(read) => read,
-        Err(error) => return Ok(rpc_error(&id, &error)),
+        Err(error) => {
+            operation.failed(&error);
+            return Ok(rpc_error(&id, &error));
+        }
     };
     if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+        operation.broke(INSUFFICIENT_SCOPE);
         return Ok(challenge::insufficient_scope(state, "/mcp", Some(&id), scope).await);
     }
     let working = state
         .mcp
         .in_flight
         .begin(&session.session_id, &id)
-        .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))?;
+        .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))
+        .inspect_err(|refusal| operation.failed(&refusal.error))?;
     let call = call_description(&state.mcp, &id, &method, params.as_deref());
     let (exchange, opened) = Exchange::post(
         session.clone(),
@@ -168,6 +195,7 @@ async fn one(
         request,
         meta,
         working,
+        operation,
     };
     // On its own, so that the call goes on when its client drops.
     tokio::spawn(serve(state.mcp.clone(), job, exchange));
@@ -177,21 +205,31 @@ async fn one(
     Ok(respond(state, session, revision, opening))
 }
 
+/// A request of a batch.
+struct Read {
+    id: RequestId,
+    method: String,
+    request: ClientRequest,
+    meta: RequestMeta,
+    operation: Operation,
+}
+
 /// A batch (2025-03-26): what needs no answer is taken first, then all requests are served at once.
 async fn batch(
     state: &State,
     principal: &Principal,
+    carrier: Carrier,
     session: Arc<ActiveSession>,
     revision: &'static dyn WithSessions,
     messages: Vec<Result<Message, Refusal>>,
 ) -> Result<Response, HttpRefusal> {
-    let mut requests: Vec<Result<(RequestId, String, ClientRequest, RequestMeta), Bytes>> = Vec::new();
+    let mut requests: Vec<Result<Read, Bytes>> = Vec::new();
     let mut description = None;
     for message in messages {
         let (id, method, params) = match message {
             Ok(Message::Request { id, method, params }) => (id, method, params),
             Ok(message) => {
-                take_unanswered(&state.mcp, &session, message).await?;
+                take_unanswered(&state.mcp, carrier, &session, message).await?;
                 continue;
             }
             Err(refusal) => {
@@ -199,21 +237,36 @@ async fn batch(
                 continue;
             }
         };
+        let operation = Operation::of_client(carrier, &method, params.as_deref())
+            .with_id(&id)
+            .in_revision(revision.version())
+            .in_session(&session.session_id);
         if method == INITIALIZE {
             let error = RpcError::invalid_request("initialize must not be part of a batch");
+            operation.failed(&error);
             requests.push(Err(jsonrpc::error(Some(&id), &error)));
             continue;
         }
         match revision.request(&method, params.as_deref()) {
             Ok((request, meta)) => {
                 if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+                    operation.broke(INSUFFICIENT_SCOPE);
                     return Ok(challenge::insufficient_scope(state, "/mcp", None, scope).await);
                 }
                 description
                     .get_or_insert_with(|| call_description(&state.mcp, &id, &method, params.as_deref()));
-                requests.push(Ok((id, method, request, meta)));
+                requests.push(Ok(Read {
+                    id,
+                    method,
+                    request,
+                    meta,
+                    operation,
+                }));
             }
-            Err(error) => requests.push(Err(jsonrpc::error(Some(&id), &error))),
+            Err(error) => {
+                operation.failed(&error);
+                requests.push(Err(jsonrpc::error(Some(&id), &error)));
+            }
         }
     }
     if requests.is_empty() {
@@ -228,7 +281,13 @@ async fn batch(
         true,
     );
     for request in requests {
-        let (id, method, request, meta) = match request {
+        let Read {
+            id,
+            method,
+            request,
+            meta,
+            operation,
+        } = match request {
             Ok(request) => request,
             Err(error) => {
                 exchange.respond(error).await;
@@ -248,11 +307,13 @@ async fn batch(
                     request,
                     meta,
                     working,
+                    operation,
                 };
                 tokio::spawn(serve(state.mcp.clone(), job, exchange.clone()));
             }
             Err(refused) => {
                 let refusal = HttpRefusal::from(refused);
+                operation.failed(&refusal.error);
                 exchange.respond(jsonrpc::error(Some(&id), &refusal.error)).await;
             }
         }
@@ -263,10 +324,27 @@ async fn batch(
 }
 
 /// Notifications and responses.
-pub async fn take_unanswered(mcp: &Mcp, session: &ActiveSession, message: Message) -> Result<(), NoSession> {
+pub async fn take_unanswered(
+    mcp: &Mcp,
+    carrier: Carrier,
+    session: &ActiveSession,
+    message: Message,
+) -> Result<(), NoSession> {
     match message {
         Message::Notification { method, params } => {
-            notifications::take(mcp, session, &method, params.as_deref()).await
+            let mut operation =
+                Operation::of_client(carrier, &method, params.as_deref()).in_session(&session.session_id);
+            if let Some(revision) = session.revision {
+                operation = operation.in_revision(revision.version());
+            }
+            let taken = notifications::take(mcp, session, &method, params.as_deref())
+                .instrument(operation.span())
+                .await;
+            match taken {
+                Ok(()) => operation.succeeded(b""),
+                Err(refused) => operation.failed(&HttpRefusal::from(refused).error),
+            }
+            taken
         }
         Message::Response { id, raw, .. } => answers::hand_over(mcp, session, &id, raw).await,
         Message::Request { .. } => Ok(()),

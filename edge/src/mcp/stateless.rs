@@ -10,10 +10,13 @@ use everything_proto::feature::v1::{CallContext, Principal as FeaturePrincipal};
 use http::{HeaderMap, StatusCode};
 use serde_json::{json, value::RawValue};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::{
     calls::Call,
     headers,
+    operation::{Carrier, Operation},
+    post::INSUFFICIENT_SCOPE,
     refusal::HttpRefusal,
     requests::{Failure, list_or_complete},
     scopes,
@@ -41,6 +44,7 @@ struct Job<'a> {
     id: RequestId,
     meta: RequestMeta,
     envelope: Envelope,
+    operation: Operation,
 }
 
 /// Whether a message is for this wire. A message with a session is not; otherwise its header or its `_meta` says so.
@@ -65,36 +69,60 @@ pub fn is_meant(headers: &HeaderMap, message: &Message) -> bool {
 pub async fn serve(
     state: &State,
     principal: &Principal,
+    carrier: Carrier,
     headers: &HeaderMap,
     message: Message,
 ) -> Result<Response, HttpRefusal> {
     let (id, method, params) = match message {
         Message::Request { id, method, params } => (id, method, params),
         // None is defined; what is unknown is passed over.
-        Message::Notification { .. } => return Ok(StatusCode::ACCEPTED.into_response()),
+        Message::Notification { method, params } => {
+            Operation::of_client(carrier, &method, params.as_deref()).succeeded(b"");
+            return Ok(StatusCode::ACCEPTED.into_response());
+        }
         Message::Response { .. } => {
             let sentence = "this revision has no requests from the server, so there is nothing to respond to";
             return Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)));
         }
     };
-    request(state, principal, headers, &id, &method, params.as_deref())
+    let operation = Operation::of_client(carrier, &method, params.as_deref()).with_id(&id);
+    let caller = Caller {
+        state,
+        principal,
+        operation: operation.clone(),
+    };
+    request(caller, headers, &id, &method, params.as_deref())
+        .instrument(operation.span())
         .await
+        .inspect_err(|refusal| operation.failed(&refusal.error))
         .map_err(|refusal| refusal.of(Some(&id)))
 }
 
+/// Who sent a request, and what traces call it.
+struct Caller<'a> {
+    state: &'a State,
+    principal: &'a Principal,
+    operation: Operation,
+}
+
 async fn request(
-    state: &State,
-    principal: &Principal,
+    Caller {
+        state,
+        principal,
+        operation,
+    }: Caller<'_>,
     headers: &HeaderMap,
     id: &RequestId,
     method: &str,
     params: Option<&RawValue>,
 ) -> Result<Response, HttpRefusal> {
     let revision = version(headers, params)?;
+    let operation = operation.in_revision(revision.version());
     let envelope = revision.envelope(params).map_err(HttpRefusal::bad_request)?;
     let (request, meta) = revision.request(method, params).map_err(refuse)?;
     mirrored_headers::check_target(headers, method, name(&request)).map_err(HttpRefusal::bad_request)?;
     if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+        operation.broke(INSUFFICIENT_SCOPE);
         return Ok(challenge::insufficient_scope(state, "/mcp", Some(id), scope).await);
     }
     let job = Job {
@@ -104,6 +132,7 @@ async fn request(
         id: id.clone(),
         meta,
         envelope,
+        operation,
     };
     match request {
         ClientRequest::Listen(filter) => listen::open(job, filter).await,
@@ -209,6 +238,7 @@ impl Job<'_> {
     }
 
     fn answer(&self, result: &[u8]) -> Response {
+        self.operation.succeeded(result);
         json_response(StatusCode::OK, jsonrpc::result(&self.id, result))
     }
 }

@@ -1,6 +1,6 @@
 //! A client's stream that is attached to the session's log: the standalone one, or one that is resumed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use everything_proto::{
@@ -9,12 +9,15 @@ use everything_proto::{
 };
 use futures::stream::{self, Stream, StreamExt};
 use http::StatusCode;
+use telemetry::propagation::{self, TraceParent};
+use tracing::Span;
 
 use super::{
     Mcp,
     event_body::Frames,
     exchange::{Live, LiveFrame},
     link::{Attachment, Link, StreamEvent},
+    operation::Operation,
     refusal::HttpRefusal,
     sessions::{ActiveSession, NoSession},
 };
@@ -25,6 +28,8 @@ use crate::{
     sse::Frame,
 };
 
+/// Traces that one stream's span names. What comes later names the stream.
+const MAX_LINKS: usize = 32;
 /// How long the session service may take to attach a stream.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -65,6 +70,7 @@ pub async fn attach(
         wording,
         last_event_id: cursor,
         source: Source::Log(attachment),
+        traced: Traced::current(),
     };
     Ok(stream::iter(priming).chain(follower.frames()).boxed())
 }
@@ -87,6 +93,7 @@ pub fn of_call(
         wording,
         last_event_id: String::new(),
         source: Source::Call(live),
+        traced: Traced::current(),
     };
     follower.frames().boxed()
 }
@@ -99,6 +106,13 @@ struct Follower {
     /// Of the last event that was handed to the client's connection.
     last_event_id: String,
     source: Source,
+    traced: Traced,
+}
+
+/// The span of the request that opened the stream, and the traces that it leads to.
+struct Traced {
+    span: Span,
+    linked: HashSet<String>,
 }
 
 enum Source {
@@ -134,7 +148,7 @@ impl Follower {
                         if event.r#final {
                             self.source = Source::Over;
                         }
-                        if let Some(frame) = self.wording.frame(event) {
+                        if let Some(frame) = self.wording.frame(event, &self.session, &mut self.traced) {
                             return Some(frame);
                         }
                     }
@@ -156,15 +170,49 @@ impl Follower {
     }
 }
 
+impl Traced {
+    fn current() -> Self {
+        Self {
+            span: Span::current(),
+            linked: HashSet::new(),
+        }
+    }
+
+    /// The stream delivers what belongs to another trace.
+    fn link(&mut self, cause: &TraceParent) {
+        if let Some(trace_id) = cause.trace_id()
+            && self.linked.len() < MAX_LINKS
+            && self.linked.insert(trace_id.to_owned())
+        {
+            propagation::link(&self.span, cause);
+        }
+    }
+}
+
 impl Wording {
     fn id(&self, event_id: &str) -> String {
         format!("{}{event_id}", self.id_prefix)
     }
 
-    fn frame(&self, event: Event) -> Option<Bytes> {
+    fn frame(&self, event: Event, session: &ActiveSession, traced: &mut Traced) -> Option<Bytes> {
+        let cause = TraceParent::from(event.trace);
+        traced.link(&cause);
         let message = match event.payload? {
             event::Payload::MessageJson(message) => message,
-            event::Payload::Change(change) => self.change(&change)?,
+            event::Payload::Change(change) => {
+                let message = self.change(&change)?;
+                let operation = Operation::of_change(&change, &cause, &traced.span)
+                    .in_revision(self.revision.version())
+                    .in_session(&session.session_id);
+                let operation = match &change.change {
+                    Some(change::Change::ResourcesUpdated(updated)) if updated.uris.len() == 1 => {
+                        operation.on_resource(&updated.uris[0])
+                    }
+                    _ => operation,
+                };
+                operation.succeeded(b"");
+                operation.carried_by(message)
+            }
             event::Payload::CallInterrupted(interrupted) => interruption(interrupted.call.as_ref()?)?,
         };
         Some(Frame::message(Some(&self.id(&event.event_id)), &message).encode())

@@ -12,6 +12,10 @@ use axum::{
 };
 use everything_proto::auth::v1::ClientAddress;
 use http::{Extensions, request::Parts};
+use telemetry::{
+    conventions::general::{CLIENT_ADDRESS, NETWORK_PEER_ADDRESS},
+    spans,
+};
 
 use crate::State;
 
@@ -32,6 +36,9 @@ pub async fn find(Shared(state): Shared<State>, mut request: Request, next: Next
             .flat_map(|value| value.split(','))
             .collect();
         let client = ClientIp(state.config.proxies.client(peer, hops.into_iter()));
+        let span = tracing::Span::current();
+        spans::set(&span, CLIENT_ADDRESS, client.0.to_string());
+        spans::set(&span, NETWORK_PEER_ADDRESS, peer.to_string());
         request.extensions_mut().insert(client);
     }
     next.run(request).await

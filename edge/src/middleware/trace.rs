@@ -1,4 +1,7 @@
-//! One span and one log line per request. Queries, headers and bodies stay out of both: they hold secrets.
+//! One span and one log line per request. Queries, headers and bodies stay out of both: they hold secrets. The span
+//! follows the OpenTelemetry semantic conventions for HTTP servers.
+
+mod span;
 
 use std::{
     pin::Pin,
@@ -16,13 +19,14 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use hyper::body::{Frame, SizeHint};
 use telemetry::{
+    conventions::http::HTTP_RESPONSE_STATUS_CODE,
     metrics::{
         http::{ActiveRequest, Ended},
         server::Counted,
     },
-    propagation,
+    propagation, spans,
 };
-use tracing::{Instrument, Span, field::Empty};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::State;
@@ -38,45 +42,34 @@ pub async fn trace(Shared(state): Shared<State>, request: Request, next: Next) -
     let request_id = Uuid::new_v4().simple().to_string();
     let path: String = request.uri().path().chars().take(MAX_PATH).collect();
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    // Probes come every few seconds and say nothing about requests.
-    let quiet = matches!(route, "/livez" | "/readyz");
-    let span = if quiet {
-        Span::none()
-    } else {
-        tracing::info_span!(
-            "http.server",
-            otel.name = format!("{} {route}", request.method()),
-            otel.kind = "server",
-            otel.status_code = Empty,
-            http.request.method = %request.method(),
-            http.route = route,
-            http.response.status_code = Empty,
-            url.path = path,
-            request_id,
-        )
-    };
-    propagation::set_parent(&span, &propagation::from_headers(request.headers()));
-    let method = request.method().clone();
+    let route = matched.as_ref().map(MatchedPath::as_str);
     let scheme = if state.config.base.is_https() {
         "https"
     } else {
         "http"
     };
+    // Probes come every few seconds and say nothing about requests.
+    let quiet = matches!(route, Some("/livez" | "/readyz"));
+    let span = if quiet {
+        Span::none()
+    } else {
+        span::open(&request, route, &path, scheme, &request_id)
+    };
+    let method = request.method().clone();
     let measured = state.metrics.http.begin(&method, request.version(), scheme);
     let request_bytes = HttpBody::size_hint(request.body()).exact();
     let mut response = next.run(request).instrument(span.clone()).await;
 
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    spans::set(&span, HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
     if status.is_server_error() {
-        span.record("otel.status_code", "ERROR");
+        spans::fail(&span, status.as_str(), "");
     }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     let streams = &state.metrics.streams;
-    let stream = is_event_stream(&response).then(|| streams.of(&method, route).count());
+    let stream = is_event_stream(&response).then(|| streams.of(&method, route.unwrap_or_default()).count());
     if status == StatusCode::TOO_MANY_REQUESTS {
         state.metrics.rejections.count("rate_limit");
     }
@@ -159,7 +152,7 @@ impl Drop for Summary {
         }
         // Without the span as its parent, whose attributes would say it all again; the trace is named instead.
         let context = propagation::of(&self.span);
-        let trace_id = context.traceparent.split('-').nth(1);
+        let trace_id = context.trace_id();
         tracing::info!(
             parent: None,
             %method,

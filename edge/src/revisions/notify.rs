@@ -64,18 +64,25 @@ pub(super) fn resource_updated(uri: &str) -> Bytes {
     notification("notifications/resources/updated", params)
 }
 
+/// What clients are told of a change by.
+pub fn change_method(change: &Change) -> Option<&'static str> {
+    Some(match change.change.as_ref()? {
+        change::Change::ResourcesUpdated(_) => "notifications/resources/updated",
+        change::Change::ListChanged(changed) => match changed.list() {
+            List::Unspecified => return None,
+            List::Tools => "notifications/tools/list_changed",
+            List::Resources => "notifications/resources/list_changed",
+            List::Prompts => "notifications/prompts/list_changed",
+        },
+        change::Change::Log(_) => "notifications/message",
+        change::Change::Stderr(_) => "notifications/stderr",
+    })
+}
+
 pub(super) fn change(change: &Change) -> Option<Bytes> {
     match change.change.as_ref()? {
         change::Change::ResourcesUpdated(_) => None,
-        change::Change::ListChanged(changed) => {
-            let method = match changed.list() {
-                List::Unspecified => return None,
-                List::Tools => "notifications/tools/list_changed",
-                List::Resources => "notifications/resources/list_changed",
-                List::Prompts => "notifications/prompts/list_changed",
-            };
-            Some(jsonrpc::notification(method, None))
-        }
+        change::Change::ListChanged(_) => Some(jsonrpc::notification(change_method(change)?, None)),
         change::Change::Log(log) => Some(message(log.level, &log.logger, &log.data_json)),
         // No schema has this one: it is the everything server's own.
         change::Change::Stderr(stderr) => {

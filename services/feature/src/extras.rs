@@ -9,7 +9,6 @@ use everything_proto::events::v1::{Change, ListChanged, change, list_changed::Li
 use crate::{
     call::{Caller, OwnerKey},
     error::Error,
-    resources::session_resources::trace,
     store::Store,
 };
 
@@ -73,6 +72,6 @@ fn list_changed(owner: &OwnerKey, extra: Extra) -> Change {
     Change {
         session_key: owner.as_str().to_owned(),
         change: Some(change::Change::ListChanged(ListChanged { list })),
-        trace: trace(),
+        ..Change::default()
     }
 }

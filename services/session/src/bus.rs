@@ -7,6 +7,7 @@ use std::any::Any;
 
 use async_trait::async_trait;
 use everything_proto::events::v1::{Control, ToClient, ToServer};
+use telemetry::{messaging, propagation::TraceParent};
 use tokio::sync::mpsc;
 
 pub use self::{memory::MemoryBus, redis::RedisBus};
@@ -23,11 +24,35 @@ pub enum Topic {
     Control(SessionId),
 }
 
+impl Topic {
+    /// Its channel, with placeholders for the ids in it.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::ToServer(_) => messaging::TO_SERVER,
+            Self::ToClient(..) => messaging::TO_CLIENT,
+            Self::Control(_) => messaging::CONTROL,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     ToServer(ToServer),
     ToClient(ToClient),
     Control(Control),
+}
+
+impl Message {
+    /// The context of whoever published it.
+    pub fn sender(&self) -> TraceParent {
+        match self {
+            Self::ToServer(message) => &message.trace,
+            Self::ToClient(message) => &message.trace,
+            Self::Control(message) => &message.trace,
+        }
+        .clone()
+        .into()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

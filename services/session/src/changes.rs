@@ -12,6 +12,8 @@ use everything_proto::{
     session::v1::connect_response::Message as Out,
 };
 use futures::StreamExt;
+use telemetry::{messaging, propagation};
+use tracing::Instrument;
 
 use crate::{
     Error, Position, SessionId, StreamName,
@@ -57,8 +59,12 @@ impl Hub {
         for id in attached {
             self.spawn_catch_up(id);
         }
-        while let Some((id, change)) = feed.next().await {
-            self.apply(id, change).await;
+        while let Some((id, mut change)) = feed.next().await {
+            let span = messaging::process(messaging::CHANGES, &change.trace.clone().into());
+            messaging::set_message_id(&span, &id.to_string());
+            // What comes of it belongs to this delivery.
+            change.trace = Option::from(propagation::of(&span)).or(change.trace);
+            self.apply(id, change).instrument(span).await;
         }
     }
 
@@ -127,11 +133,12 @@ impl Hub {
 
     pub(crate) fn spawn_catch_up(self: &Arc<Self>, id: SessionId) {
         let hub = self.clone();
-        self.tasks.spawn(async move {
+        let catching_up = async move {
             if let Err(error) = hub.catch_up(&id).await {
                 tracing::debug!(%error, "missed changes could not be looked up");
             }
-        });
+        };
+        self.tasks.spawn(catching_up.in_current_span());
     }
 
     /// Logs what the session missed while no stream of it was attached, and what it must not miss now that it is.

@@ -11,12 +11,11 @@ use everything_proto::{
     feature::v1::LogLevel,
     session::v1 as proto,
 };
-use telemetry::conventions::hashed;
+use telemetry::{conventions::hashed, propagation};
 
 use crate::{
     Error, EventId, Handshake, NewEntry, NewPayload, Session, SessionId, SessionUpdate, StreamName, UserId,
-    connect::check_edge_id,
-    routing::{Hub, trace},
+    connect::check_edge_id, routing::Hub,
 };
 
 /// Bounds on what one request may carry.
@@ -153,7 +152,7 @@ impl Operations {
             .into_iter()
             .map(|entry| self.entry(&stream, entry))
             .collect::<Result<Vec<_>, _>>()?;
-        let context = trace().unwrap_or_default();
+        let context = Option::from(propagation::current()).unwrap_or_default();
         let positions = self
             .hub
             .store

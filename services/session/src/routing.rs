@@ -21,9 +21,10 @@ use everything_proto::{
         Cancelled, Detached, SessionEnded, SessionUpdated, connect_response::Message as Out, detached,
     },
 };
-use telemetry::{Metrics, metrics::server};
+use telemetry::{Metrics, messaging, metrics::server, propagation, spans};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, Span};
 
 use self::table::Table;
 pub(crate) use self::table::{Attachment, Live, View};
@@ -119,32 +120,53 @@ impl Hub {
             position,
         }
         .to_string();
-        let message = Message::ToClient(ToClient {
-            event_id,
-            trace: trace(),
-        });
-        self.publish(Topic::ToClient(session.clone(), stream.clone()), message)
-            .await;
+        let topic = Topic::ToClient(session.clone(), stream.clone());
+        let id = event_id.clone();
+        let message = |trace| Message::ToClient(ToClient { event_id, trace });
+        self.publish(topic, &id, message).await;
     }
 
     pub(crate) async fn announce_answer(&self, session: &SessionId, request_id: &str) {
-        let message = Message::ToServer(ToServer {
-            request_id: request_id.to_owned(),
-            trace: trace(),
-        });
-        self.publish(Topic::ToServer(session.clone()), message).await;
+        let message = |trace| {
+            Message::ToServer(ToServer {
+                request_id: request_id.to_owned(),
+                trace,
+            })
+        };
+        self.publish(Topic::ToServer(session.clone()), request_id, message)
+            .await;
     }
 
     pub(crate) async fn control(&self, session: &SessionId, action: Action) {
-        let message = Message::Control(Control {
-            action: Some(action),
-            trace: trace(),
-        });
-        self.publish(Topic::Control(session.clone()), message).await;
+        let message = |trace| {
+            Message::Control(Control {
+                action: Some(action),
+                trace,
+            })
+        };
+        self.publish(Topic::Control(session.clone()), "", message).await;
     }
 
-    async fn publish(&self, topic: Topic, message: Message) {
-        if let Err(error) = self.bus.publish(&topic, message).await {
+    /// `message` gets the context of its publication.
+    async fn publish(
+        &self,
+        topic: Topic,
+        id: &str,
+        message: impl FnOnce(Option<TraceContext>) -> Message + Send,
+    ) {
+        // What a sweep does belongs to no request.
+        let span = if Span::current().is_none() {
+            Span::none()
+        } else {
+            messaging::publish(topic.template())
+        };
+        if !id.is_empty() {
+            messaging::set_message_id(&span, id);
+        }
+        let message = message(propagation::of(&span).into());
+        let published = self.bus.publish(&topic, message).instrument(span.clone()).await;
+        if let Err(error) = published {
+            spans::fail(&span, "unavailable", "");
             // What it announces is stored; readers look again when their subscription comes back, and at every sweep.
             tracing::warn!(%error, "a wake-up was not published");
         }
@@ -181,8 +203,16 @@ impl Hub {
     }
 
     fn on_message(self: &Arc<Self>, topic: Topic, message: Message) {
+        let span = messaging::process(topic.template(), &message.sender());
+        // What comes of it in other tasks takes the span along.
+        span.in_scope(|| self.work_on(topic, message));
+    }
+
+    fn work_on(self: &Arc<Self>, topic: Topic, message: Message) {
         match (topic, message) {
-            (Topic::ToServer(id), Message::ToServer(_)) => self.deliver_answers(&id),
+            (Topic::ToServer(id), Message::ToServer(_)) => {
+                self.deliver_answers(&id, propagation::current().into());
+            }
             (Topic::ToClient(id, stream), Message::ToClient(_)) => self.wake_stream(&id, &stream),
             (Topic::Control(id), Message::Control(control)) => match control.action {
                 Some(Action::Shutdown(_)) => {
@@ -201,7 +231,7 @@ impl Hub {
     /// Messages may have been lost: look at what they announce.
     fn on_gap(self: &Arc<Self>, topic: Topic) {
         match topic {
-            Topic::ToServer(id) => self.deliver_answers(&id),
+            Topic::ToServer(id) => self.deliver_answers(&id, None),
             Topic::ToClient(id, stream) => self.wake_stream(&id, &stream),
             Topic::Control(id) => {
                 let hub = self.clone();
@@ -256,16 +286,6 @@ impl Hub {
             self.spawn_catch_up(id.clone());
         }
     }
-}
-
-/// The current trace context, to send along.
-pub(crate) fn trace() -> Option<TraceContext> {
-    let current = telemetry::propagation::current();
-    let context = TraceContext {
-        traceparent: current.traceparent,
-        tracestate: current.tracestate,
-    };
-    (!context.traceparent.is_empty()).then_some(context)
 }
 
 fn detached(attachment: u64, reason: detached::Reason) -> Out {

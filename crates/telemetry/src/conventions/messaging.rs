@@ -1,5 +1,7 @@
 //! Messages on Redis pub/sub and streams (docs/messaging/messaging-spans.md).
 
+/// Only where nothing was sent after all: 0.
+pub const MESSAGING_BATCH_MESSAGE_COUNT: &str = "messaging.batch.message_count";
 /// The channel with placeholders for what is in braces; names with ids in them are not recorded.
 pub const MESSAGING_DESTINATION_TEMPLATE: &str = "messaging.destination.template";
 pub const MESSAGING_MESSAGE_ID: &str = "messaging.message.id";

@@ -8,19 +8,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use everything_proto::session::v1::{
     Attach, ConnectRequest, ConnectResponse, Follow, Heartbeat, Touch, connect_request, connect_response,
     session_service_client::SessionServiceClient,
 };
 use serving::{CancellationToken, GrpcChannel, retry::backoff};
+use telemetry::propagation::TraceParent;
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior},
 };
 
 use self::connect::{Connected, connect};
-use super::{Command, News, StreamEvent};
+use super::{Answer, Command, News, StreamEvent};
 use crate::mcp::{in_flight::InFlight, session_cache::SessionCache};
 
 /// How often touches go out together.
@@ -48,7 +48,7 @@ struct FollowedSession {
     guards: usize,
     confirmed: bool,
     waiting: Vec<oneshot::Sender<()>>,
-    answers: HashMap<String, oneshot::Sender<Bytes>>,
+    answers: HashMap<String, oneshot::Sender<Answer>>,
 }
 
 struct AttachedStream {
@@ -185,10 +185,10 @@ impl Actor {
         let mut messages = Vec::with_capacity(self.followed.len() + self.attachments.len());
         for (session_id, followed) in &mut self.followed {
             followed.confirmed = false;
-            messages.push(followed.message(session_id));
+            messages.push(followed.message(session_id, TraceParent::default()));
         }
         for (number, attached) in &self.attachments {
-            messages.push(attached.message(*number));
+            messages.push(attached.message(*number, TraceParent::default()));
         }
         for message in messages {
             self.say(message);
@@ -235,22 +235,24 @@ impl FollowedSession {
         }
     }
 
-    fn message(&self, session_id: &str) -> connect_request::Message {
+    fn message(&self, session_id: &str, trace: TraceParent) -> connect_request::Message {
         connect_request::Message::Follow(Follow {
             session_id: session_id.to_owned(),
             user_id: self.user_id.to_string(),
             awaiting: self.answers.keys().cloned().collect(),
+            trace: trace.into(),
         })
     }
 }
 
 impl AttachedStream {
-    fn message(&self, number: u64) -> connect_request::Message {
+    fn message(&self, number: u64, trace: TraceParent) -> connect_request::Message {
         connect_request::Message::Attach(Attach {
             attachment: number,
             session_id: self.session_id.to_string(),
             user_id: self.user_id.to_string(),
             last_event_id: self.last_event_id.clone(),
+            trace: trace.into(),
         })
     }
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Command, StreamEvent};
+use super::{Answer, Command, StreamEvent};
 
 /// A client's stream on the link.
 pub struct Attachment {
@@ -24,7 +23,7 @@ pub struct FollowGuard {
 pub struct AwaitedAnswer {
     session_id: Arc<str>,
     request_id: String,
-    answer: oneshot::Receiver<Bytes>,
+    answer: oneshot::Receiver<Answer>,
     commands: mpsc::Sender<Command>,
 }
 
@@ -74,7 +73,7 @@ impl AwaitedAnswer {
     pub(super) fn new(
         session_id: Arc<str>,
         request_id: String,
-        answer: oneshot::Receiver<Bytes>,
+        answer: oneshot::Receiver<Answer>,
         commands: mpsc::Sender<Command>,
     ) -> Self {
         Self {
@@ -85,8 +84,8 @@ impl AwaitedAnswer {
         }
     }
 
-    /// The client's whole response; `None` when the session has ended. Cancel-safe.
-    pub async fn receive(&mut self) -> Option<Bytes> {
+    /// What the client answers; `None` when the session has ended. Cancel-safe.
+    pub async fn receive(&mut self) -> Option<Answer> {
         (&mut self.answer).await.ok()
     }
 }

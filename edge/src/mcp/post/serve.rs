@@ -14,6 +14,7 @@ use crate::{
         exchange::Exchange,
         in_flight::Working,
         initialize,
+        operation::Operation,
         refusal::HttpRefusal,
         requests::{self, Asker, Failure},
         session_tasks,
@@ -21,7 +22,6 @@ use crate::{
     },
     revisions::{ClientRequest, RequestMeta, WithSessions},
 };
-use telemetry::propagation::{self, TraceParent};
 
 /// One request that was read and taken up.
 pub struct Job {
@@ -33,6 +33,7 @@ pub struct Job {
     pub request: ClientRequest,
     pub meta: RequestMeta,
     pub working: Working,
+    pub operation: Operation,
 }
 
 /// What the session service needs to end, or run again, a call whose edge died.
@@ -53,7 +54,8 @@ pub fn call_description(mcp: &Mcp, id: &RequestId, method: &str, params: Option<
 
 /// Serves one request to its end, or until the client gives it up.
 pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
-    let span = span(&job);
+    let operation = job.operation.clone();
+    let span = operation.span();
     async {
         let cancelled = job.working.cancelled.clone();
         let outcome = tokio::select! {
@@ -65,6 +67,9 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
         let id = job.id.clone();
         // Done: its id may be used again as soon as the client has the answer.
         drop(job);
+        if let Some(outcome) = &outcome {
+            operation.settle(outcome.as_ref());
+        }
         match outcome {
             Some(Ok(result)) => exchange.respond(jsonrpc::result(&id, &result)).await,
             Some(Err(Failure::Rpc(error))) => {
@@ -144,33 +149,4 @@ async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Fail
     }
     .to_end()
     .await
-}
-
-/// The span of one MCP request (OpenTelemetry semantic conventions for MCP).
-fn span(job: &Job) -> tracing::Span {
-    let target = match &job.request {
-        ClientRequest::CallTool { name, .. } | ClientRequest::GetPrompt { name, .. } => name.as_str(),
-        _ => "",
-    };
-    let span = tracing::info_span!(
-        "mcp.server",
-        otel.name = format!("{} {target}", job.method).trim_end(),
-        otel.kind = "server",
-        mcp.method.name = job.method,
-        mcp.protocol.version = job.revision.version(),
-        jsonrpc.request.id = %job.id,
-    );
-    if let Some(traceparent) = &job.meta.traceparent {
-        let tracestate = job.meta.tracestate.clone().unwrap_or_default();
-        // `_meta` is the parent, HTTP is a link.
-        propagation::link(&span, &propagation::current());
-        propagation::set_parent(
-            &span,
-            &TraceParent {
-                traceparent: traceparent.clone(),
-                tracestate,
-            },
-        );
-    }
-    span
 }

@@ -1,6 +1,6 @@
 //! One round of a call. What a feature asks of the client goes out as a result, and comes back with the next request.
 
-use std::{collections::HashMap, pin::Pin};
+use std::collections::HashMap;
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,7 +10,9 @@ use everything_proto::feature::v1::{
 use futures::stream::{self, StreamExt};
 use serde_json::value::RawValue;
 use serving::{CancellationToken, retry::backoff};
+use telemetry::propagation;
 use tonic::{Code, Status, Streaming};
+use tracing::Instrument;
 
 use super::{
     Job, bad_state, failed,
@@ -23,9 +25,10 @@ use crate::{
     jsonrpc::{self, RpcError},
     mcp::{
         Mcp,
-        calls::{ATTEMPTS, Call, MAX_ROUNDS, silent},
+        calls::{ATTEMPTS, Call, MAX_ROUNDS, MESSAGE, PROGRESS, let_end, silent},
         described::Described,
         event_body,
+        operation::Operation,
         refusal::HttpRefusal,
         requests::Failure,
     },
@@ -39,6 +42,7 @@ struct Running {
     principal: Principal,
     revision: &'static dyn Stateless,
     id: jsonrpc::RequestId,
+    operation: Operation,
     progress_token: Option<Box<RawValue>>,
     log_level: LogLevel,
     capabilities: everything_proto::feature::v1::ClientCapabilities,
@@ -48,7 +52,8 @@ struct Running {
     context: CallContext,
     /// Answers that the client gave before it was asked.
     offered: HashMap<String, Box<RawValue>>,
-    events: Pin<Box<Streaming<CallEvent>>>,
+    /// None: it has had its terminal event.
+    events: Option<Box<Streaming<CallEvent>>>,
 }
 
 enum Step {
@@ -67,6 +72,7 @@ pub(super) async fn run(job: Job<'_>, call: Call, as_task: AsTask) -> Result<Res
             .open(job.principal, &call, sealed)
             .map_err(|unusable| bad_state(unusable.sentence()))?;
         rounds = opened.rounds;
+        propagation::link(&job.operation.span(), &opened.round_before());
         match take_answers(job.revision, &job.envelope.input_responses, opened) {
             Answers::All { answers, state } => {
                 context.inputs_json = answers;
@@ -106,6 +112,7 @@ pub(super) async fn run(job: Job<'_>, call: Call, as_task: AsTask) -> Result<Res
         principal: job.principal.clone(),
         revision: job.revision,
         id: job.id,
+        operation: job.operation,
         progress_token: job.meta.progress_token,
         log_level: job.envelope.log_level,
         capabilities: job.envelope.capabilities,
@@ -114,10 +121,13 @@ pub(super) async fn run(job: Job<'_>, call: Call, as_task: AsTask) -> Result<Res
         rounds,
         context,
         offered,
-        events: Box::pin(events),
+        events: Some(Box::new(events)),
     };
     match running.step().await {
-        Step::End(Ok(result)) => Ok(running.response(&result)),
+        Step::End(Ok(result)) => {
+            running.operation.succeeded(&result);
+            Ok(running.response(&result))
+        }
         Step::End(Err(failure)) => Err(failed(failure)),
         Step::Notify(first) => Ok(running.into_stream(first)),
     }
@@ -169,6 +179,7 @@ fn ask(
     remembered: Remembered,
 ) -> Result<Bytes, Failure> {
     let requests = remembered.requests.clone();
+    let remembered = remembered.asked_by(propagation::current());
     let sealed = state.mcp.state_keys.seal(principal, call, remembered);
     let sealed = sealed.ok_or(Failure::Fault(Fault::Internal))?;
     revision
@@ -198,22 +209,30 @@ impl Running {
     async fn step(&mut self) -> Step {
         let idle = self.state.mcp.settings.call_idle_timeout;
         loop {
-            let event = match tokio::time::timeout(idle, self.events.message()).await {
+            let Some(events) = &mut self.events else {
+                return Step::End(Err(Failure::Fault(Fault::Internal)));
+            };
+            let event = match tokio::time::timeout(idle, events.message()).await {
                 Ok(Ok(Some(CallEvent { event: Some(event) }))) => event,
                 Ok(Ok(_)) => return self.broken(&Status::internal("a call ended without a terminal event")),
                 Ok(Err(status)) => return self.broken(&status),
                 Err(_) => return Step::End(Err(silent(idle))),
             };
+            if !matches!(event, Event::Progress(_) | Event::Log(_))
+                && let Some(events) = self.events.take()
+            {
+                let_end(*events);
+            }
             match event {
                 Event::Progress(progress) => {
                     if let Some(token) = &self.progress_token {
-                        return Step::Notify(self.revision.progress(token, &progress));
+                        return self.notify(PROGRESS, self.revision.progress(token, &progress));
                     }
                 }
                 Event::Log(log) => {
                     let wanted = self.log_level != LogLevel::Unspecified && log.level() >= self.log_level;
                     if wanted && log.level() != LogLevel::Unspecified {
-                        return Step::Notify(self.revision.log(&log));
+                        return self.notify(MESSAGE, self.revision.log(&log));
                     }
                 }
                 Event::InputRequired(required) => match self.input_required(required).await {
@@ -227,6 +246,12 @@ impl Running {
                 }
             }
         }
+    }
+
+    fn notify(&self, method: &'static str, message: Bytes) -> Step {
+        let operation = Operation::to_client(method).in_revision(self.revision.version());
+        operation.succeeded(b"");
+        Step::Notify(operation.carried_by(message))
     }
 
     fn broken(&self, status: &Status) -> Step {
@@ -248,7 +273,7 @@ impl Running {
                 self.context.inputs_json = answers;
                 self.context.state = state;
                 let events = start(&self.state.mcp, &self.call, &self.context).await;
-                self.events = Box::pin(events?);
+                self.events = Some(Box::new(events?));
                 Ok(None)
             }
             Answers::Some(remembered) => {
@@ -293,9 +318,11 @@ impl Running {
         let first = stream::iter([Frame::message(None, &first).encode()]);
         let rest = stream::unfold(Some(self), |running| async move {
             let mut running = running?;
-            match running.step().await {
+            let span = running.operation.span();
+            match running.step().instrument(span).await {
                 Step::Notify(message) => Some((Frame::message(None, &message).encode(), Some(running))),
                 Step::End(outcome) => {
+                    running.operation.settle(outcome.as_ref());
                     let message = match outcome {
                         Ok(result) => jsonrpc::result(&running.id, &result),
                         Err(failure) => jsonrpc::error(Some(&running.id), &failed(failure).error),

@@ -20,7 +20,14 @@ use super::{Job, tasks, user_key};
 use crate::{
     jsonrpc::{self, RequestId},
     mcp::{
-        Mcp, calls::Call, described::Described, event_body, link::News, refusal::HttpRefusal, tasks::TaskNews,
+        Mcp,
+        calls::{Call, let_end},
+        described::Described,
+        event_body,
+        link::News,
+        operation::Operation,
+        refusal::HttpRefusal,
+        tasks::TaskNews,
     },
     revisions::{Filter, Stateless},
     sse::Frame,
@@ -35,6 +42,8 @@ const CONCURRENCY: usize = 16;
 struct Listening {
     revision: &'static dyn Stateless,
     id: RequestId,
+    /// Lasts as long as the stream.
+    operation: Operation,
     filter: Filter,
     /// Changes that concern one user only say so by this key.
     user_key: String,
@@ -66,11 +75,14 @@ pub(super) async fn open(job: Job<'_>, wanted: Filter) -> Result<Response, HttpR
         described.server.capabilities.clone().unwrap_or_default(),
     )
     .await;
+    // However long the stream lasts, and whoever ends it, it is no failure.
+    job.operation.succeeded(b"");
     let acknowledged = job.revision.acknowledged(&job.id, &filter);
     let keep_alive = job.state.config.sse_keep_alive;
     let listening = Listening {
         revision: job.revision,
         id: job.id,
+        operation: job.operation,
         filter,
         user_key: user_key(job.principal),
         news,
@@ -134,6 +146,7 @@ async fn is_subscribable(job: &Job<'_>, uri: &str) -> bool {
         return false;
     };
     let terminal = tokio::time::timeout(job.state.mcp.settings.call_idle_timeout, events.message()).await;
+    let_end(events);
     let event = terminal
         .ok()
         .and_then(Result::ok)
@@ -196,12 +209,13 @@ impl Listening {
                     .cloned()
                     .collect();
                 for uri in concerned {
-                    self.push(&self.revision.resource_updated(&uri));
+                    let notification = self.revision.resource_updated(&uri);
+                    self.push_caused(change, Some(&uri), notification);
                 }
             }
             Some(change::Change::ListChanged(changed)) if self.wants(changed.list()) => {
                 if let Some(notification) = self.revision.change(change) {
-                    self.push(&notification);
+                    self.push_caused(change, None, notification);
                 }
             }
             // Nobody can ask for logs here.
@@ -254,6 +268,18 @@ impl Listening {
             List::Resources => self.filter.resources_list_changed,
             List::Unspecified => false,
         }
+    }
+
+    /// A notification that belongs to the trace of what changed.
+    fn push_caused(&mut self, change: &Change, uri: Option<&str>, notification: Bytes) {
+        let operation = Operation::of_change(change, &change.trace.clone().into(), &self.operation.span())
+            .in_revision(self.revision.version());
+        let operation = match uri {
+            Some(uri) => operation.on_resource(uri),
+            None => operation,
+        };
+        operation.succeeded(b"");
+        self.push(&operation.carried_by(notification));
     }
 
     fn push(&mut self, notification: &[u8]) {

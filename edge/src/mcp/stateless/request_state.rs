@@ -18,6 +18,7 @@ use prost::Message;
 use rand::RngExt;
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
+use telemetry::propagation::TraceParent;
 
 use crate::{Principal, mcp::calls::Call};
 
@@ -49,6 +50,11 @@ pub struct Remembered {
     pub answers: HashMap<String, bytes::Bytes>,
     #[prost(uint32, tag = "8")]
     pub rounds: u32,
+    /// The trace context of the round that asked (W3C).
+    #[prost(string, tag = "9")]
+    traceparent: String,
+    #[prost(string, tag = "10")]
+    tracestate: String,
 }
 
 /// Why a `requestState` is not taken. Clients learn no more than that.
@@ -169,6 +175,19 @@ impl Remembered {
             rounds,
             ..Self::default()
         }
+    }
+
+    /// The same, with the round that asks: the next one names it as what led to it.
+    pub fn asked_by(self, round: TraceParent) -> Self {
+        Self {
+            traceparent: round.traceparent,
+            tracestate: round.tracestate,
+            ..self
+        }
+    }
+
+    pub fn round_before(&self) -> TraceParent {
+        TraceParent::new(&*self.traceparent, &*self.tracestate)
     }
 }
 

@@ -87,17 +87,6 @@ pub(super) fn list_changed(owner: &OwnerKey) -> Change {
     Change {
         session_key: owner.as_str().to_owned(),
         change: Some(change::Change::ListChanged(ListChanged { list })),
-        trace: trace(),
+        ..Change::default()
     }
-}
-
-pub(crate) fn trace() -> Option<everything_proto::events::v1::TraceContext> {
-    let telemetry::propagation::TraceParent {
-        traceparent,
-        tracestate,
-    } = telemetry::propagation::current();
-    (!traceparent.is_empty()).then_some(everything_proto::events::v1::TraceContext {
-        traceparent,
-        tracestate,
-    })
 }

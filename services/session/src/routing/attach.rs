@@ -7,6 +7,9 @@ use everything_proto::{
     session::v1::{Attach, Attached, Event, connect_response::Message as Out, detached::Reason, event},
 };
 
+use telemetry::spans;
+use tracing::Instrument;
+
 use super::{Attachment, Hub, detached};
 use crate::{
     Error, EventId, LogEntry, Payload, SessionId, StreamName, UserId,
@@ -43,7 +46,8 @@ impl Hub {
             return;
         }
         let hub = self.clone();
-        self.tasks.spawn(async move {
+        let span = spans::part_of("attach stream", &attach.trace.into());
+        let attaching = async move {
             let permit = attachment.link.starts.clone().acquire_owned().await;
             let outcome = hub.start_attachment(&attachment, &user, cursor).await;
             drop(permit);
@@ -51,7 +55,8 @@ impl Hub {
                 Ok(()) => hub.serve(attachment).await,
                 Err(error) => hub.refuse_attachment(&attachment, &error),
             }
-        });
+        };
+        self.tasks.spawn(attaching.instrument(span));
     }
 
     /// Confirmed subscription first, then the log: nothing falls between.
@@ -165,7 +170,8 @@ impl Hub {
             attachment.silent.store(false, Ordering::Release);
             if superseded.attachment.is_empty() {
                 let hub = self.clone();
-                self.tasks.spawn(async move { hub.claim(attachment).await });
+                self.tasks
+                    .spawn(async move { hub.claim(attachment).await }.in_current_span());
             } else {
                 self.wake(&attachment);
             }

@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use everything_proto::session::v1::{
-    Answered, Cancelled, Follow, Followed, SessionEnded, connect_response::Message as Out,
+use everything_proto::{
+    events::v1::TraceContext,
+    session::v1::{Answered, Cancelled, Follow, Followed, SessionEnded, connect_response::Message as Out},
 };
+use telemetry::spans;
+use tracing::Instrument;
 
 use super::Hub;
 use crate::{Error, SessionId, UserId, bus::Topic, link::Link, sync::lock};
@@ -27,7 +30,8 @@ impl Hub {
         // Noted at once, so that an unfollow that comes next takes it back.
         lock(&self.table).want(link, &id);
         let (hub, link) = (self.clone(), link.clone());
-        self.tasks.spawn(async move {
+        let span = spans::part_of("follow session", &follow.trace.clone().into());
+        let following = async move {
             let permit = link.starts.clone().acquire_owned().await;
             for _ in 0..FOLLOW_TRIES {
                 match hub.start_following(&link, &id, &user, &follow.awaiting).await {
@@ -45,7 +49,8 @@ impl Hub {
                 }
             }
             drop(permit);
-        });
+        };
+        self.tasks.spawn(following.instrument(span));
     }
 
     /// Confirmed subscription first, then what is stored: nothing falls between.
@@ -75,7 +80,7 @@ impl Hub {
                 reason,
             }));
         }
-        self.send_answers(link, id, awaiting, true).await
+        self.send_answers(link, id, awaiting, true, None).await
     }
 
     /// Subscribes to what concerns the whole session, for as long as anybody here is interested in it.
@@ -89,8 +94,8 @@ impl Hub {
         Ok(())
     }
 
-    /// An answer waits: whoever here may wait for it asks for it.
-    pub(super) fn deliver_answers(self: &Arc<Self>, id: &SessionId) {
+    /// An answer waits: whoever here may wait for it asks for it. `trace` is that of its announcement.
+    pub(super) fn deliver_answers(self: &Arc<Self>, id: &SessionId, trace: Option<TraceContext>) {
         let waiting: Vec<(Arc<Link>, Vec<String>)> = match lock(&self.table).route(id) {
             Some(route) => route
                 .followers
@@ -100,11 +105,14 @@ impl Hub {
             None => return,
         };
         for (link, awaiting) in waiting {
-            let (hub, id) = (self.clone(), id.clone());
-            self.tasks.spawn(async move {
+            let (hub, id, trace) = (self.clone(), id.clone(), trace.clone());
+            let delivering = async move {
                 // Answers are taken once: a failed attempt is made again.
                 for _ in 0..FOLLOW_TRIES {
-                    match hub.send_answers(&link, &id, &awaiting, false).await {
+                    match hub
+                        .send_answers(&link, &id, &awaiting, false, trace.clone())
+                        .await
+                    {
                         Ok(()) | Err(Error::SessionNotFound) => return,
                         Err(error) => tracing::debug!(%error, "answers could not be read"),
                     }
@@ -113,7 +121,8 @@ impl Hub {
                         () = link.closed.cancelled() => return,
                     }
                 }
-            });
+            };
+            self.tasks.spawn(delivering.in_current_span());
         }
     }
 
@@ -123,6 +132,7 @@ impl Hub {
         id: &SessionId,
         awaiting: &[String],
         again: bool,
+        trace: Option<TraceContext>,
     ) -> Result<(), Error> {
         let Some(room) = link.room().await else {
             return Ok(());
@@ -135,6 +145,7 @@ impl Hub {
                     session_id,
                     request_id,
                     response_json,
+                    trace: trace.clone(),
                 }),
                 &room,
             );

@@ -4,6 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use everything_proto::events::v1::{Superseded, control::Action};
 
+use tracing::Instrument;
+
 use super::{Attachment, Hub, attach::send_entry};
 use crate::{Error, Page, SessionId, StreamName, sync::lock};
 
@@ -11,7 +13,8 @@ impl Hub {
     /// There may be something new.
     pub(crate) fn wake(self: &Arc<Self>, attachment: &Arc<Attachment>) {
         if attachment.must_start() {
-            self.tasks.spawn(self.clone().serve(attachment.clone()));
+            self.tasks
+                .spawn(self.clone().serve(attachment.clone()).in_current_span());
         }
     }
 

@@ -181,6 +181,7 @@ impl Edge {
             session_id: session.session_id.clone(),
             user_id: user.to_owned(),
             last_event_id: last_event_id.to_owned(),
+            trace: None,
         }))
         .await;
     }
@@ -210,6 +211,7 @@ impl Edge {
             session_id: session_id.clone(),
             user_id: session.user_id.clone(),
             awaiting: awaiting.iter().map(ToString::to_string).collect(),
+            trace: None,
         }))
         .await;
         self.expect("a confirmation", |out| match out {

@@ -122,6 +122,7 @@ async fn expect_shut_out(edge: &mut Edge, session: &Session, user: &str) {
         session_id: session.session_id.clone(),
         user_id: user.to_owned(),
         awaiting: vec![],
+        trace: None,
     };
     edge.say(In::Follow(follow)).await;
     edge.ended(session).await;

@@ -14,6 +14,7 @@ impl Actor {
                 last_event_id,
                 events,
                 number,
+                trace,
             } => {
                 let attached = AttachedStream {
                     session_id,
@@ -22,7 +23,7 @@ impl Actor {
                     announced: false,
                     events,
                 };
-                let message = attached.message(number);
+                let message = attached.message(number, trace);
                 self.attachments.insert(number, attached);
                 self.say(message);
             }
@@ -35,6 +36,7 @@ impl Actor {
                 session_id,
                 user_id,
                 followed,
+                trace,
             } => {
                 let entry = self
                     .followed
@@ -46,7 +48,7 @@ impl Actor {
                     return;
                 }
                 entry.waiting.push(followed);
-                let message = entry.message(&session_id);
+                let message = entry.message(&session_id, trace);
                 self.say(message);
             }
             Command::Unfollow { session_id } => {
@@ -66,6 +68,7 @@ impl Actor {
                 request_id,
                 answer,
                 followed,
+                trace,
             } => {
                 // Without an entry the session is over; dropping the senders says so.
                 let Some(entry) = self.followed.get_mut(&session_id) else {
@@ -74,7 +77,7 @@ impl Actor {
                 entry.answers.insert(request_id, answer);
                 // Named to the service: it knows by itself only who waits on a call's own stream.
                 entry.waiting.push(followed);
-                let message = entry.message(&session_id);
+                let message = entry.message(&session_id, trace);
                 self.say(message);
             }
             Command::ForgetAnswer {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use everything_proto::session::v1::{Detach, Detached, connect_request, connect_response, detached};
 
+use telemetry::propagation::TraceParent;
+
 use super::Actor;
 use crate::{
     jsonrpc::RequestId,
-    mcp::link::{News, StreamEvent},
+    mcp::link::{Answer, News, StreamEvent},
 };
 
 impl Actor {
@@ -55,7 +57,7 @@ impl Actor {
                 if reason == detached::Reason::Unavailable {
                     // The client need not know: it is attached again.
                     if let Some(stream) = self.attachments.get(&attachment) {
-                        let message = stream.message(attachment);
+                        let message = stream.message(attachment, TraceParent::default());
                         self.say(message);
                     }
                     return;
@@ -66,7 +68,10 @@ impl Actor {
             Message::Answered(answered) => {
                 let entry = self.followed.get_mut(answered.session_id.as_str());
                 if let Some(answer) = entry.and_then(|entry| entry.answers.remove(&answered.request_id)) {
-                    _ = answer.send(answered.response_json);
+                    _ = answer.send(Answer {
+                        response: answered.response_json,
+                        trace: answered.trace.into(),
+                    });
                 }
             }
             Message::Cancelled(cancelled) => {
