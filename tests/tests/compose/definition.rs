@@ -3,7 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
-use system_tests::compose::{ComposeFile, Condition, Dockerfile, Service};
+use system_tests::{
+    compose::{ComposeFile, Condition, Dockerfile, Service},
+    tools,
+};
+use telemetry::metrics::names;
 
 /// Ours: built here, and named after their binaries.
 const OURS: [&str; 4] = ["auth", "session", "feature", "edge"];
@@ -169,4 +173,55 @@ fn images_and_services_agree() {
     );
     let key = compose.services["edge-key"].image.clone();
     assert_eq!(key, compose.services["edge"].image);
+}
+
+/// A dashboard that asks for what nobody measures shows empty graphs, and nobody notices.
+#[test]
+fn dashboards_ask_for_metrics_that_exist() {
+    let path = tools::root().join("deploy/grafana/dashboards/everything.json");
+    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let known: BTreeSet<String> = names::ALL.iter().flat_map(prometheus_names).collect();
+    let prefixes = ["mcp_", "http_", "rpc_", "db_", "process_", "everything_"];
+    let mut asked = 0;
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let query = without(
+                without(target["expr"].as_str().unwrap().into(), "{", "}"),
+                "by (",
+                ")",
+            );
+            for word in query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+                if prefixes.iter().any(|prefix| word.starts_with(prefix)) {
+                    assert!(known.contains(word), "{}: {word}", panel["title"]);
+                    asked += 1;
+                }
+            }
+        }
+    }
+    assert!(asked > 15, "{asked}");
+}
+
+/// A query without its labels.
+fn without(mut query: String, open: &str, close: &str) -> String {
+    while let Some((before, (_, after))) = query
+        .split_once(open)
+        .and_then(|(before, rest)| Some((before, rest.split_once(close)?)))
+    {
+        query = format!("{before} {after}");
+    }
+    query
+}
+
+/// How Prometheus names a metric of OpenTelemetry: `_` for `.`, the unit, and what each kind of metric ends with.
+fn prometheus_names(name: &names::Name) -> Vec<String> {
+    let unit = match name.unit {
+        "s" => "_seconds",
+        "By" => "_bytes",
+        _ => "",
+    };
+    let stem = format!("{}{unit}", name.name.replace('.', "_"));
+    ["", "_total", "_count", "_sum", "_bucket"]
+        .iter()
+        .map(|end| format!("{stem}{end}"))
+        .collect()
 }

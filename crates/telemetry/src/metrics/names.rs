@@ -180,3 +180,36 @@ pub const CACHE_REQUESTS: Name = metric(
     "How often a cache was asked, by whether it knew.",
 );
 pub const CACHE_ENTRIES: Name = metric("everything.cache.entries", "{entry}", "Entries in a cache.");
+
+/// All of them.
+pub const ALL: &[Name] = &[
+    MCP_OPERATION_DURATION,
+    MCP_SESSION_DURATION,
+    HTTP_DURATION,
+    HTTP_ACTIVE,
+    HTTP_REQUEST_SIZE,
+    HTTP_RESPONSE_SIZE,
+    RPC_SERVER_DURATION,
+    RPC_CLIENT_DURATION,
+    DB_DURATION,
+    DB_IN_FLIGHT,
+    DB_CONNECTED,
+    DB_OUTAGES,
+    PROCESS_CPU_TIME,
+    PROCESS_MEMORY,
+    PROCESS_VIRTUAL_MEMORY,
+    PROCESS_THREADS,
+    PROCESS_DESCRIPTORS,
+    PROCESS_UPTIME,
+    RUNTIME_TASKS,
+    RUNTIME_WORKERS,
+    RUNTIME_QUEUE,
+    SESSIONS_LIVE,
+    STREAMS_OPEN,
+    CALLS_RUNNING,
+    QUEUE_DEPTH,
+    QUEUE_LIMIT,
+    REJECTIONS,
+    CACHE_REQUESTS,
+    CACHE_ENTRIES,
+];
