@@ -57,7 +57,12 @@ struct Received {
 
 impl OtlpReceiver {
     pub async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// The same, at an address that exporters know already.
+    pub async fn start_at(address: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let received = Arc::<Received>::default();
         let stop = CancellationToken::new();

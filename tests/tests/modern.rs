@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod modern {
-    mod apps;
     mod calls;
     mod client;
     mod closing;

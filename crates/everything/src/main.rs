@@ -58,7 +58,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
     println!("{}", banner(&settings, &cli.config.replacements, redis.as_ref()));
-    let redis = redis.as_ref().map(Redis::connect).transpose()?;
+    let redis = redis
+        .as_ref()
+        .map(|address| Redis::connect_measured(address, &telemetry.metrics()))
+        .transpose()?;
     Everything::start(
         cli.config,
         settings,

@@ -1,5 +1,9 @@
 use std::sync::Arc;
 
+use telemetry::{
+    Metrics,
+    metrics::redis::{self as measures, RedisUse},
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -29,8 +33,13 @@ pub struct Redis {
 impl Redis {
     /// Does not wait for Redis to be there. Must be called within a Tokio runtime; its tasks end with the last clone.
     pub fn connect(address: &RedisAddress) -> Result<Self, Error> {
+        Self::connect_measured(address, &Metrics::none())
+    }
+
+    /// The same, and its use is measured.
+    pub fn connect_measured(address: &RedisAddress, metrics: &Metrics) -> Result<Self, Error> {
         let nodes = address.connections()?;
-        let meter = Arc::<Meter>::default();
+        let meter = Arc::new(Meter::new(metrics));
         let db = nodes[0].redis_settings().db();
         let locator = match &address.topology {
             Topology::Single => Some(Locator::Fixed(nodes[0].clone())),
@@ -62,6 +71,16 @@ impl Redis {
             address.wait_replicas,
             sender,
         ));
+        let (seen, ready) = (Arc::downgrade(&meter), health.clone());
+        measures::observe(metrics, move || {
+            let usage = seen.upgrade()?.usage();
+            Some(RedisUse {
+                connections: usage.connections,
+                reconnects: usage.reconnects,
+                in_flight: usage.in_flight,
+                ready: ready.borrow().is_ok(),
+            })
+        });
         Ok(Self {
             commands,
             durable,

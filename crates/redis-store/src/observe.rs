@@ -2,10 +2,14 @@
 //!
 //! Names follow the OpenTelemetry semantic conventions for Redis. No span shows a key, an argument or a reply.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 use redis::{Arg, Cmd, Pipeline, RedisError, Value};
 use telemetry::{
+    Metrics,
     conventions::{
         db::{
             DB_NAMESPACE, DB_OPERATION_BATCH_SIZE, DB_OPERATION_NAME, DB_RESPONSE_STATUS_CODE,
@@ -13,6 +17,7 @@ use telemetry::{
         },
         general::{SERVER_ADDRESS, SERVER_PORT},
     },
+    metrics::redis::RedisMetrics,
     spans,
 };
 use tracing::Span;
@@ -25,6 +30,7 @@ pub(crate) struct Meter {
     connections: AtomicU64,
     reconnects: AtomicU64,
     in_flight: AtomicU64,
+    metrics: RedisMetrics,
 }
 
 /// A moment's counts of one [`Redis`](crate::Redis).
@@ -49,10 +55,19 @@ pub(crate) struct Operation {
 /// A command under way.
 pub(crate) struct Observed<'a> {
     span: Span,
+    operation: &'a Operation,
+    started: Instant,
     meter: &'a Meter,
 }
 
 impl Meter {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            metrics: RedisMetrics::new(metrics),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn opened(&self, again: bool) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.reconnects.fetch_add(u64::from(again), Ordering::Relaxed);
@@ -133,10 +148,12 @@ impl Operation {
 }
 
 impl<'a> Observed<'a> {
-    pub(crate) fn begin(operation: &Operation, meter: &'a Meter, db: i64) -> Self {
+    pub(crate) fn begin(operation: &'a Operation, meter: &'a Meter, db: i64) -> Self {
         meter.in_flight.fetch_add(1, Ordering::Relaxed);
         Self {
             span: operation.span(db),
+            operation,
+            started: Instant::now(),
             meter,
         }
     }
@@ -155,21 +172,25 @@ impl<'a> Observed<'a> {
             },
             Err(error) => Some(error.clone()),
         };
-        let Some(error) = error else { return };
         // A script that is not there yet is sent at once.
-        if error.code() == Some("NOSCRIPT") {
-            return;
-        }
+        let error = error.filter(|error| error.code() != Some("NOSCRIPT"));
+        let Some(error) = error else {
+            return self.measure(None);
+        };
         if let Some(code) = error.code() {
             spans::set_text(&self.span, DB_RESPONSE_STATUS_CODE, code);
         }
         let code = error.code().map(str::to_owned);
         let error = Error::from(error);
-        spans::fail(
-            &self.span,
-            code.as_deref().unwrap_or(error.reason()),
-            &error.to_string(),
-        );
+        let kind = code.as_deref().unwrap_or(error.reason());
+        self.measure(Some(kind));
+        spans::fail(&self.span, kind, &error.to_string());
+    }
+
+    fn measure(&self, error: Option<&str>) {
+        let Operation { name, script, .. } = self.operation;
+        let elapsed = self.started.elapsed();
+        self.meter.metrics.answered(name, *script, elapsed, error);
     }
 }
 

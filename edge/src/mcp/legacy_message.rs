@@ -65,7 +65,7 @@ pub async fn legacy_message(
         match message {
             Ok(Message::Request { id, method, params }) => {
                 let exchange = Exchange::standalone(session.clone(), state.mcp.clients.session.clone());
-                let operation = Operation::of_client(carrier, &method, params.as_deref())
+                let operation = Operation::of_client(&carrier, &method, params.as_deref())
                     .with_id(&id)
                     .in_session(&session.session_id);
                 let taken = Taken {
@@ -78,7 +78,7 @@ pub async fn legacy_message(
                     return Ok(refused);
                 }
             }
-            Ok(message) => take_unanswered(&state.mcp, carrier, &session, message).await?,
+            Ok(message) => take_unanswered(&state.mcp, &carrier, &session, message).await?,
             Err(refusal) => return Err(refusal.into()),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -29,6 +29,7 @@ use telemetry::{
         },
         rpc::RPC_RESPONSE_STATUS_CODE,
     },
+    metrics::mcp::{McpServerMetrics, Operation as Measured, Outcome},
     propagation::{self, TraceParent},
     spans,
 };
@@ -38,7 +39,7 @@ use super::{refusal::HttpRefusal, requests::Failure, sessions::NoSession};
 use crate::{
     State,
     jsonrpc::{RequestId, RpcError, context},
-    middleware::client_address::ClientIp,
+    middleware::{client_address::ClientIp, trace::Facts},
     revisions,
 };
 
@@ -46,17 +47,21 @@ use crate::{
 const MAX_NAME: usize = 64;
 
 /// What brought a message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Carrier {
     version: http::Version,
     client: IpAddr,
+    facts: Facts,
+    metrics: McpServerMetrics,
 }
 
 impl FromRequestParts<State> for Carrier {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
         Ok(Self {
+            facts: Facts::of(&parts.extensions),
+            metrics: state.metrics.mcp.clone(),
             version: parts.version,
             client: ClientIp::of(&parts.extensions).0,
         })
@@ -72,21 +77,29 @@ struct Inner {
     span: Span,
     is_tool: bool,
     ended: AtomicBool,
+    facts: Facts,
+    measured: Mutex<Option<Measured>>,
 }
 
 impl Operation {
     /// A message of the client. Its own context, in `_meta`, comes before that of the HTTP request, which is linked then.
-    pub fn of_client(carrier: Carrier, method: &str, params: Option<&RawValue>) -> Self {
+    pub fn of_client(carrier: &Carrier, method: &str, params: Option<&RawValue>) -> Self {
         let http = Span::current();
         let is_tool = method == "tools/call";
-        if !spans::is_exported(&http) {
-            return Self::new(Span::none(), is_tool);
+        carrier.facts.mcp_method(method);
+        let exported = spans::is_exported(&http);
+        if !exported && !carrier.metrics.is_enabled() {
+            return Self::with_facts(Span::none(), is_tool, carrier.facts.clone(), None);
         }
         let seen = context::Glimpse::of(params);
         let target = match method {
             "tools/call" | "prompts/get" => seen.name.as_deref(),
             _ => None,
         };
+        let measured = carrier.metrics.begin(method, target);
+        if !exported {
+            return Self::with_facts(Span::none(), is_tool, carrier.facts.clone(), measured);
+        }
         let span = tracing::info_span!(
             parent: None,
             "mcp.server",
@@ -116,7 +129,7 @@ impl Operation {
         spans::set(&span, NETWORK_PROTOCOL_VERSION, http_version(carrier.version));
         spans::set(&span, CLIENT_ADDRESS, carrier.client.to_string());
         set_transport(&span);
-        Self::new(span, is_tool)
+        Self::with_facts(span, is_tool, carrier.facts.clone(), measured)
     }
 
     /// A message to the client, as a part of whatever the current span is about.
@@ -149,11 +162,18 @@ impl Operation {
         Self::new(span, false)
     }
 
+    /// One that is the server's own.
     fn new(span: Span, is_tool: bool) -> Self {
+        Self::with_facts(span, is_tool, Facts::default(), None)
+    }
+
+    fn with_facts(span: Span, is_tool: bool, facts: Facts, measured: Option<Measured>) -> Self {
         Self(Arc::new(Inner {
             span,
             is_tool,
             ended: AtomicBool::new(false),
+            facts,
+            measured: Mutex::new(measured),
         }))
     }
 
@@ -169,10 +189,14 @@ impl Operation {
 
     pub fn in_revision(self, version: &'static str) -> Self {
         spans::set(&self.0.span, MCP_PROTOCOL_VERSION, version);
+        if let Some(measured) = &mut *self.0.measured() {
+            measured.in_revision(version);
+        }
         self
     }
 
     pub fn in_session(self, session_id: &str) -> Self {
+        self.0.facts.session(session_id);
         if !self.0.span.is_disabled() {
             spans::set(&self.0.span, MCP_SESSION_ID, hashed(session_id));
         }
@@ -201,12 +225,24 @@ impl Operation {
             #[serde(rename = "isError", default)]
             is_error: bool,
         }
-        if !self.ends() || !self.0.is_tool || self.0.span.is_disabled() {
+        if !self.ends() {
             return;
         }
+        let measured = self.0.measured().take();
+        let looked_at = measured.is_some() || !self.0.span.is_disabled();
         // Anything else that is wrong with it is not the span's business.
-        if serde_json::from_slice::<ToolResult>(result).is_ok_and(|result| result.is_error) {
+        let is_error = self.0.is_tool
+            && looked_at
+            && serde_json::from_slice::<ToolResult>(result).is_ok_and(|result| result.is_error);
+        if is_error {
             spans::fail(&self.0.span, TOOL_ERROR, "");
+        }
+        if let Some(measured) = measured {
+            measured.ended(if is_error {
+                Outcome::ToolError
+            } else {
+                Outcome::Success
+            });
         }
     }
 
@@ -226,6 +262,9 @@ impl Operation {
             let code = error.code.to_string();
             spans::set(&self.0.span, RPC_RESPONSE_STATUS_CODE, code.clone());
             spans::fail(&self.0.span, &code, &error.message);
+            if let Some(measured) = self.0.measured().take() {
+                measured.ended(Outcome::Error(i64::from(error.code)));
+            }
         }
     }
 
@@ -233,11 +272,20 @@ impl Operation {
     pub fn broke(&self, error_type: &'static str) {
         if self.ends() {
             spans::fail(&self.0.span, error_type, "");
+            if let Some(measured) = self.0.measured().take() {
+                measured.ended(Outcome::Failed(error_type));
+            }
         }
     }
 
     fn ends(&self) -> bool {
         !self.0.ended.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Inner {
+    fn measured(&self) -> MutexGuard<'_, Option<Measured>> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -114,7 +114,7 @@ async fn begin(
     id: &RequestId,
     params: Option<&RawValue>,
 ) -> Result<Response, HttpRefusal> {
-    let operation = Operation::of_client(carrier, INITIALIZE, params).with_id(id);
+    let operation = Operation::of_client(&carrier, INITIALIZE, params).with_id(id);
     // Its params are read alike whatever comes of the negotiation.
     let initialize = match revisions::newest_with_sessions().request(INITIALIZE, params) {
         Ok((ClientRequest::Initialize(initialize), _)) => initialize,
@@ -153,10 +153,10 @@ async fn one(
     message: Message,
 ) -> Result<Response, HttpRefusal> {
     let Message::Request { id, method, params } = message else {
-        take_unanswered(&state.mcp, carrier, &session, message).await?;
+        take_unanswered(&state.mcp, &carrier, &session, message).await?;
         return Ok(StatusCode::ACCEPTED.into_response());
     };
-    let operation = Operation::of_client(carrier, &method, params.as_deref())
+    let operation = Operation::of_client(&carrier, &method, params.as_deref())
         .with_id(&id)
         .in_revision(revision.version())
         .in_session(&session.session_id);
@@ -229,7 +229,7 @@ async fn batch(
         let (id, method, params) = match message {
             Ok(Message::Request { id, method, params }) => (id, method, params),
             Ok(message) => {
-                take_unanswered(&state.mcp, carrier, &session, message).await?;
+                take_unanswered(&state.mcp, &carrier, &session, message).await?;
                 continue;
             }
             Err(refusal) => {
@@ -237,7 +237,7 @@ async fn batch(
                 continue;
             }
         };
-        let operation = Operation::of_client(carrier, &method, params.as_deref())
+        let operation = Operation::of_client(&carrier, &method, params.as_deref())
             .with_id(&id)
             .in_revision(revision.version())
             .in_session(&session.session_id);
@@ -326,7 +326,7 @@ async fn batch(
 /// Notifications and responses.
 pub async fn take_unanswered(
     mcp: &Mcp,
-    carrier: Carrier,
+    carrier: &Carrier,
     session: &ActiveSession,
     message: Message,
 ) -> Result<(), NoSession> {

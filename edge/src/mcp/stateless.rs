@@ -77,7 +77,7 @@ pub async fn serve(
         Message::Request { id, method, params } => (id, method, params),
         // None is defined; what is unknown is passed over.
         Message::Notification { method, params } => {
-            Operation::of_client(carrier, &method, params.as_deref()).succeeded(b"");
+            Operation::of_client(&carrier, &method, params.as_deref()).succeeded(b"");
             return Ok(StatusCode::ACCEPTED.into_response());
         }
         Message::Response { .. } => {
@@ -85,7 +85,7 @@ pub async fn serve(
             return Err(HttpRefusal::bad_request(RpcError::invalid_request(sentence)));
         }
     };
-    let operation = Operation::of_client(carrier, &method, params.as_deref()).with_id(&id);
+    let operation = Operation::of_client(&carrier, &method, params.as_deref()).with_id(&id);
     let caller = Caller {
         state,
         principal,

@@ -7,7 +7,7 @@ use axum::{
 };
 use http::header::EXPECT;
 
-use super::{body, client_address::ClientIp};
+use super::{body, client_address::ClientIp, trace};
 use crate::{
     State,
     authentication::{challenge, credentials::Credentials},
@@ -23,6 +23,7 @@ pub async fn require(Shared(state): Shared<State>, mut request: Request, next: N
     let address = ClientIp::of(request.extensions()).into();
     match state.authenticator.authenticate(credentials, address).await {
         Ok(principal) => {
+            trace::Facts::of(request.extensions()).user(&principal.user_id);
             request.extensions_mut().insert(principal);
             next.run(request).await
         }

@@ -1,6 +1,7 @@
 //! One span and one log line per request. Queries, headers and bodies stay out of both: they hold secrets. The span
 //! follows the OpenTelemetry semantic conventions for HTTP servers.
 
+mod facts;
 mod span;
 
 use std::{
@@ -30,6 +31,7 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::State;
+pub use facts::Facts;
 
 /// Tells a log line from a report: the same id is in both.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,7 +39,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest path that is logged, bytes.
 const MAX_PATH: usize = 256;
 
-pub async fn trace(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
+pub async fn trace(Shared(state): Shared<State>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = Uuid::new_v4().simple().to_string();
     let path: String = request.uri().path().chars().take(MAX_PATH).collect();
@@ -58,6 +60,8 @@ pub async fn trace(Shared(state): Shared<State>, request: Request, next: Next) -
     let method = request.method().clone();
     let measured = state.metrics.http.begin(&method, request.version(), scheme);
     let request_bytes = HttpBody::size_hint(request.body()).exact();
+    let facts = Facts::default();
+    request.extensions_mut().insert(facts.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
 
     let status = response.status();
@@ -74,6 +78,7 @@ pub async fn trace(Shared(state): Shared<State>, request: Request, next: Next) -
         state.metrics.rejections.count("rate_limit");
     }
     let summary = Summary {
+        facts,
         measured,
         _stream: stream,
         route: matched,
@@ -85,7 +90,8 @@ pub async fn trace(Shared(state): Shared<State>, request: Request, next: Next) -
         status: status.as_u16(),
         started,
         bytes: 0,
-        complete: false,
+        // Where there is no body, nobody looks for its end.
+        complete: HttpBody::is_end_stream(response.body()),
         quiet,
     };
     response.map(|body| Body::new(Observed { body, summary }))
@@ -100,6 +106,7 @@ fn is_event_stream(response: &Response) -> bool {
 
 /// Becomes the log line when the response has ended, whichever way.
 struct Summary {
+    facts: Facts,
     span: Span,
     request_id: String,
     method: http::Method,
@@ -153,6 +160,11 @@ impl Drop for Summary {
         // Without the span as its parent, whose attributes would say it all again; the trace is named instead.
         let context = propagation::of(&self.span);
         let trace_id = context.trace_id();
+        let facts::Line {
+            user,
+            session,
+            mcp_method,
+        } = self.facts.line();
         tracing::info!(
             parent: None,
             %method,
@@ -163,6 +175,9 @@ impl Drop for Summary {
             complete,
             request_id,
             trace_id,
+            mcp_method,
+            session,
+            user,
             "request"
         );
     }

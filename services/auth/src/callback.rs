@@ -1,6 +1,7 @@
 //! The upstream provider sent the user back: finds out who it is, and issues our code to the client.
 
 use bytes::Bytes;
+use telemetry::conventions::hashed;
 
 use crate::authorization::{Redirect, WayBack};
 use crate::consent::{expired, other_browser};
@@ -27,14 +28,27 @@ impl AuthorizationServer {
     ) -> Result<Redirect, Failure<ErrorPage>> {
         let login = self.returning_login(parameters, browser_session).await?;
         let back = WayBack::of(&login.request);
+        let client_id = login.request.client_id.clone();
         let location = match self.identify(parameters, &login).await {
             Ok(user_id) if !self.consents(&login, &user_id).await? => self.ask_again(login.request).await?,
             Ok(user_id) => {
+                tracing::info!(
+                    user = hashed(&user_id.0),
+                    client_id = client_id.0,
+                    "login succeeded"
+                );
                 let browser = Secret::new(browser_session.unwrap_or_default());
                 self.remember(&user_id, &login.request, &browser).await?;
                 self.issue_code(login.request, user_id).await?
             }
-            Err(error) => self.error_response(&back, &error),
+            Err(error) => {
+                tracing::info!(
+                    error = error.code.as_str(),
+                    client_id = client_id.0,
+                    "login refused"
+                );
+                self.error_response(&back, &error)
+            }
         };
         Ok(Redirect {
             location,

@@ -61,7 +61,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let telemetry = telemetry::init("everything-auth", &cli.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let dependencies = match cli.redis.address()? {
-        Some(address) => Dependencies::redis(&Redis::connect(&address)?),
+        Some(address) => Dependencies::redis(&Redis::connect_measured(&address, &telemetry.metrics())?),
         None => {
             tracing::warn!("no redis is configured: logins live in this process only and end with it");
             Dependencies::memory()

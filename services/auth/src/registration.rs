@@ -58,6 +58,7 @@ impl AuthorizationServer {
             }),
         };
         self.put_client(&client, self.settings.unused_client_ttl).await?;
+        tracing::info!(client_id = client.client_id.0, "client registered");
         self.client_information(&client, secret.as_ref(), Some(&registration_token))
     }
 

@@ -26,7 +26,9 @@ impl AuthorizationServer {
             if refresh.terms.client_id != client.client_id {
                 return foreign();
             }
-            return Ok(self.revoke_grant(&refresh.terms.grant_id).await?);
+            self.revoke_grant(&refresh.terms.grant_id).await?;
+            tracing::info!(client_id = client.client_id.0, "token revoked, and its grant");
+            return Ok(());
         }
         let access: Option<AccessToken> = self.vault.get(&token).await?;
         if let Some(access) = access {
@@ -36,6 +38,7 @@ impl AuthorizationServer {
             if self.vault.delete::<AccessToken>(&token).await? {
                 self.announce(Revocation::Token(token.hash().as_str().to_owned()))
                     .await;
+                tracing::info!(client_id = client.client_id.0, "token revoked");
             }
         }
         Ok(())

@@ -87,6 +87,11 @@ impl AuthorizationServer {
         if let Err(error) = self.client_was_used(&client).await {
             tracing::warn!(%error, "a client's life could not be extended");
         }
+        tracing::info!(
+            client_id = client.client_id.0,
+            grant_type = parameters.get("grant_type"),
+            "token issued"
+        );
         Ok(self.token_response(&tokens))
     }
 

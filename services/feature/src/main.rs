@@ -47,7 +47,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let telemetry = telemetry::init("everything-feature", &command.telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let dependencies = match command.redis.address() {
-        Ok(Some(address)) => Dependencies::redis(&command.config, &Redis::connect(&address)?),
+        Ok(Some(address)) => Dependencies::redis(
+            &command.config,
+            &Redis::connect_measured(&address, &telemetry.metrics())?,
+        ),
         Ok(None) => {
             tracing::warn!(
                 "no redis is configured: periodic changes and list changes reach no session service"

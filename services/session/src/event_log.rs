@@ -200,8 +200,6 @@ impl CursorFacts {
 }
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -35,8 +35,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     let shutdown = serving::shutdown_signal()?;
-    let service =
-        Service::build_redis(cli.config, &Redis::connect(&address)?).with_metrics(telemetry.metrics());
+    let service = Service::build_redis(
+        cli.config,
+        &Redis::connect_measured(&address, &telemetry.metrics())?,
+    )
+    .with_metrics(telemetry.metrics());
     let listener = Listener::bind(&cli.listen_addr).await?;
     tracing::info!(address = %cli.listen_addr, "serving sessions");
     service.serve(listener, shutdown).await?;

@@ -2,11 +2,15 @@
 
 use std::{
     collections::HashSet,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use opentelemetry::{KeyValue, metrics::Histogram};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Histogram, UpDownCounter},
+};
 
 use super::{Metrics, names};
 use crate::conventions::{
@@ -60,6 +64,7 @@ pub struct McpServerMetrics(Arc<Inner>);
 struct Inner {
     enabled: bool,
     operation: Histogram<f64>,
+    running: UpDownCounter<i64>,
     session: Histogram<f64>,
     tools: Names,
     prompts: Names,
@@ -71,7 +76,7 @@ struct Names(Mutex<HashSet<String>>);
 
 /// What a request is about, for its attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+enum Target {
     Tool(String),
     Prompt(String),
 }
@@ -81,7 +86,7 @@ pub struct Operation {
     metrics: McpServerMetrics,
     started: Instant,
     method: &'static str,
-    version: &'static str,
+    version: Option<&'static str>,
     target: Option<Target>,
     outcome: Outcome,
 }
@@ -100,10 +105,30 @@ pub enum Outcome {
     Cancelled,
 }
 
+impl fmt::Debug for McpServerMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpServerMetrics").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
 impl McpServerMetrics {
     pub fn new(metrics: &Metrics) -> Self {
         Self(Arc::new(Inner {
             enabled: metrics.is_enabled(),
+            running: metrics
+                .meter()
+                .i64_up_down_counter(names::CALLS_RUNNING.name)
+                .with_unit(names::CALLS_RUNNING.unit)
+                .with_description(names::CALLS_RUNNING.description)
+                .build(),
             operation: metrics.seconds(names::MCP_OPERATION_DURATION, names::MCP_BUCKETS),
             session: metrics.seconds(names::MCP_SESSION_DURATION, names::MCP_BUCKETS),
             tools: Names::default(),
@@ -111,15 +136,31 @@ impl McpServerMetrics {
         }))
     }
 
-    /// `version` is a protocol revision that is served here. None: nobody takes what would be measured.
-    pub fn begin(&self, method: &str, version: &'static str, target: Option<Target>) -> Option<Operation> {
-        let known = || METHODS.into_iter().find(|known| *known == method);
-        self.0.enabled.then(|| Operation {
+    /// Whether somebody takes what is measured.
+    pub fn is_enabled(&self) -> bool {
+        self.0.enabled
+    }
+
+    /// `target` is the name of the tool or prompt that the request is about. None: nobody takes what would be measured.
+    pub fn begin(&self, method: &str, target: Option<&str>) -> Option<Operation> {
+        if !self.0.enabled {
+            return None;
+        }
+        let known = METHODS.into_iter().find(|known| *known == method);
+        let method_name = known.unwrap_or(OTHER);
+        self.0
+            .running
+            .add(1, &[KeyValue::new(MCP_METHOD_NAME, method_name)]);
+        Some(Operation {
             metrics: self.clone(),
             started: Instant::now(),
-            method: known().unwrap_or(OTHER),
-            version,
-            target,
+            method: method_name,
+            version: None,
+            target: target.and_then(|name| match method {
+                "tools/call" => Some(Target::Tool(name.to_owned())),
+                "prompts/get" => Some(Target::Prompt(name.to_owned())),
+                _ => None,
+            }),
             outcome: Outcome::Cancelled,
         })
     }
@@ -136,6 +177,11 @@ impl McpServerMetrics {
 }
 
 impl Operation {
+    /// `version` is a protocol revision that is served here.
+    pub fn in_revision(&mut self, version: &'static str) {
+        self.version = Some(version);
+    }
+
     pub fn ended(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -143,7 +189,9 @@ impl Operation {
     fn attributes(&self) -> Vec<KeyValue> {
         let mut attributes = Vec::with_capacity(8);
         attributes.push(KeyValue::new(MCP_METHOD_NAME, self.method));
-        attributes.push(KeyValue::new(MCP_PROTOCOL_VERSION, self.version));
+        if let Some(version) = self.version {
+            attributes.push(KeyValue::new(MCP_PROTOCOL_VERSION, version));
+        }
         attributes.push(KeyValue::new(NETWORK_PROTOCOL_NAME, HTTP));
         attributes.push(KeyValue::new(NETWORK_TRANSPORT, TCP));
         let exists = matches!(self.outcome, Outcome::Success | Outcome::ToolError);
@@ -183,6 +231,8 @@ impl Operation {
 impl Drop for Operation {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
+        let running = &self.metrics.0.running;
+        running.add(-1, &[KeyValue::new(MCP_METHOD_NAME, self.method)]);
         self.metrics
             .0
             .operation
@@ -212,8 +262,7 @@ mod tests {
             &opentelemetry_sdk::metrics::SdkMeterProvider::default(),
         ));
         let name = |(tool, outcome): &(&str, Outcome)| {
-            let target = Some(Target::Tool((*tool).to_owned()));
-            let mut operation = metrics.begin("tools/call", "2025-11-25", target).unwrap();
+            let mut operation = metrics.begin("tools/call", Some(tool)).unwrap();
             operation.outcome = *outcome;
             let attributes = operation.attributes();
             let name = attributes
@@ -250,6 +299,6 @@ mod tests {
     #[test]
     fn nobody_pays_for_what_nobody_takes() {
         let metrics = McpServerMetrics::new(&Metrics::none());
-        assert!(metrics.begin("ping", "2025-11-25", None).is_none());
+        assert!(metrics.begin("ping", None).is_none());
     }
 }

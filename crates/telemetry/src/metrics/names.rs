@@ -90,20 +90,25 @@ pub const DB_DURATION: Name = metric(
     "s",
     "Duration of database client operations.",
 );
-pub const DB_IN_FLIGHT: Name = metric(
+pub const REDIS_CONNECTIONS: Name = metric(
+    "everything.redis.connections",
+    "{connection}",
+    "Open connections to Redis, for commands and for pub/sub.",
+);
+pub const REDIS_RECONNECTS: Name = metric(
+    "everything.redis.reconnects",
+    "{reconnect}",
+    "Connections that were opened in place of lost ones.",
+);
+pub const REDIS_IN_FLIGHT: Name = metric(
     "everything.redis.commands.in_flight",
     "{command}",
     "Commands that await Redis' answer.",
 );
-pub const DB_CONNECTED: Name = metric(
-    "everything.redis.connected",
-    "1",
-    "1 while Redis answers, else 0.",
-);
-pub const DB_OUTAGES: Name = metric(
-    "everything.redis.outages",
-    "{outage}",
-    "How often Redis stopped answering.",
+pub const REDIS_READY: Name = metric(
+    "everything.redis.ready",
+    "{server}",
+    "1 while Redis can do its work, else 0.",
 );
 
 pub const PROCESS_CPU_TIME: Name = metric(
@@ -157,7 +162,7 @@ pub const STREAMS_OPEN: Name = metric(
 pub const CALLS_RUNNING: Name = metric(
     "everything.calls.running",
     "{request}",
-    "MCP requests that are being worked on.",
+    "MCP requests and notifications that are being worked on.",
 );
 pub const QUEUE_DEPTH: Name = metric(
     "everything.queue.depth",
@@ -192,9 +197,10 @@ pub const ALL: &[Name] = &[
     RPC_SERVER_DURATION,
     RPC_CLIENT_DURATION,
     DB_DURATION,
-    DB_IN_FLIGHT,
-    DB_CONNECTED,
-    DB_OUTAGES,
+    REDIS_CONNECTIONS,
+    REDIS_RECONNECTS,
+    REDIS_IN_FLIGHT,
+    REDIS_READY,
     PROCESS_CPU_TIME,
     PROCESS_MEMORY,
     PROCESS_VIRTUAL_MEMORY,

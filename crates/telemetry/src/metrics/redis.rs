@@ -1,104 +1,106 @@
 //! The client of Redis (docs/db/database-metrics.md, docs/db/redis.md).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Histogram, UpDownCounter},
+use opentelemetry::{KeyValue, metrics::Histogram};
+
+use super::{
+    Metrics,
+    names::{self, Name},
 };
-
-use super::{Metrics, names};
 use crate::conventions::{
-    db::{DB_SYSTEM_NAME, REDIS},
+    db::{DB_OPERATION_NAME, DB_STORED_PROCEDURE_NAME, DB_SYSTEM_NAME, REDIS},
     general::ERROR_TYPE,
 };
 
-/// What is measured of Redis.
+/// What is measured of commands.
 #[derive(Clone, Debug)]
 pub struct RedisMetrics {
     enabled: bool,
     duration: Histogram<f64>,
-    in_flight: UpDownCounter<i64>,
-    connected: opentelemetry::metrics::Gauge<u64>,
-    outages: Counter<u64>,
 }
 
-/// A command that awaits its answer.
-#[derive(Debug)]
-pub struct Command<'a> {
-    metrics: &'a RedisMetrics,
-    operation: &'a str,
-    started: Instant,
+/// How Redis is used at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct RedisUse {
+    pub connections: u64,
+    /// Since the start.
+    pub reconnects: u64,
+    pub in_flight: u64,
+    /// Whether Redis can do its work.
+    pub ready: bool,
 }
 
 impl RedisMetrics {
     pub fn new(metrics: &Metrics) -> Self {
-        let meter = metrics.meter();
-        let (in_flight, connected, outages) = (names::DB_IN_FLIGHT, names::DB_CONNECTED, names::DB_OUTAGES);
         Self {
             enabled: metrics.is_enabled(),
             duration: metrics.seconds(names::DB_DURATION, names::DB_BUCKETS),
-            in_flight: meter
-                .i64_up_down_counter(in_flight.name)
-                .with_unit(in_flight.unit)
-                .with_description(in_flight.description)
-                .build(),
-            connected: meter
-                .u64_gauge(connected.name)
-                .with_unit(connected.unit)
-                .with_description(connected.description)
-                .build(),
-            outages: meter
-                .u64_counter(outages.name)
-                .with_unit(outages.unit)
-                .with_description(outages.description)
-                .build(),
         }
     }
 
-    /// `operation` is the command's name, upper case; of a batch, `BATCH` or `MULTI`. Only names that the program itself
-    /// writes may be given.
-    pub fn command<'a>(&'a self, operation: &'a str) -> Command<'a> {
-        if self.enabled {
-            self.in_flight.add(1, &[]);
-        }
-        Command {
-            metrics: self,
-            operation,
-            started: Instant::now(),
-        }
-    }
-
-    /// Whether Redis answers. Call it when that changes.
-    pub fn connected(&self, connected: bool) {
-        self.connected.record(u64::from(connected), &[]);
-        if !connected {
-            self.outages.add(1, &[]);
-        }
-    }
-}
-
-impl Command<'_> {
-    /// `error` is a word for the kind of failure.
-    pub fn ended(self, error: Option<&'static str>) {
-        if !self.metrics.enabled {
+    /// A command or batch of the program's own, and the code of its failure. `script` is the name of one of its scripts.
+    pub fn answered(
+        &self,
+        operation: &str,
+        script: Option<&'static str>,
+        elapsed: Duration,
+        error: Option<&str>,
+    ) {
+        if !self.enabled {
             return;
         }
-        let mut attributes = Vec::with_capacity(3);
+        let mut attributes = Vec::with_capacity(4);
         attributes.push(KeyValue::new(DB_SYSTEM_NAME, REDIS));
-        attributes.push(KeyValue::new("db.operation.name", self.operation.to_owned()));
-        if let Some(error) = error {
-            attributes.push(KeyValue::new(ERROR_TYPE, error));
+        attributes.push(KeyValue::new(DB_OPERATION_NAME, operation.to_owned()));
+        if let Some(script) = script {
+            attributes.push(KeyValue::new(DB_STORED_PROCEDURE_NAME, script));
         }
-        let elapsed: Duration = self.started.elapsed();
-        self.metrics.duration.record(elapsed.as_secs_f64(), &attributes);
+        if let Some(error) = error {
+            attributes.push(KeyValue::new(ERROR_TYPE, error.to_owned()));
+        }
+        self.duration.record(elapsed.as_secs_f64(), &attributes);
     }
 }
 
-impl Drop for Command<'_> {
-    fn drop(&mut self) {
-        if self.metrics.enabled {
-            self.metrics.in_flight.add(-1, &[]);
-        }
+impl Default for RedisMetrics {
+    fn default() -> Self {
+        Self::new(&Metrics::none())
     }
+}
+
+/// Shows how Redis is used whenever somebody looks; none once it is gone.
+pub fn observe(metrics: &Metrics, usage: impl Fn() -> Option<RedisUse> + Clone + Send + Sync + 'static) {
+    if !metrics.is_enabled() {
+        return;
+    }
+    let gauge = |name: Name, read: fn(RedisUse) -> u64| {
+        let usage = usage.clone();
+        metrics
+            .meter()
+            .u64_observable_gauge(name.name)
+            .with_unit(name.unit)
+            .with_description(name.description)
+            .with_callback(move |observer| {
+                if let Some(usage) = usage() {
+                    observer.observe(read(usage), &[]);
+                }
+            })
+            .build();
+    };
+    gauge(names::REDIS_CONNECTIONS, |usage| usage.connections);
+    gauge(names::REDIS_IN_FLIGHT, |usage| usage.in_flight);
+    gauge(names::REDIS_READY, |usage| u64::from(usage.ready));
+    let reconnects = names::REDIS_RECONNECTS;
+    metrics
+        .meter()
+        .u64_observable_counter(reconnects.name)
+        .with_unit(reconnects.unit)
+        .with_description(reconnects.description)
+        .with_callback(move |observer| {
+            if let Some(usage) = usage() {
+                observer.observe(usage.reconnects, &[]);
+            }
+        })
+        .build();
 }

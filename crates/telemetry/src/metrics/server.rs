@@ -43,11 +43,6 @@ impl Level {
         Self::new(metrics, names::STREAMS_OPEN, "kind", kind)
     }
 
-    /// Requests of one era of the protocol, `session` or `stateless`.
-    pub fn calls(metrics: &Metrics, era: &'static str) -> Self {
-        Self::new(metrics, names::CALLS_RUNNING, "era", era)
-    }
-
     pub fn count(&self) -> Counted {
         self.counter.add(1, &self.attributes);
         Counted(self.clone())

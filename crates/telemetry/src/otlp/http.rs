@@ -57,8 +57,9 @@ impl HttpClient for OtlpHttp {
             let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
             Ok::<_, HttpError>(Response::from_parts(parts, body))
         };
+        // The exporter's thread is none of the runtime's, so even the clock must be asked for over there.
         self.runtime
-            .spawn(tokio::time::timeout(LONGEST, exchange))
+            .spawn(async move { tokio::time::timeout(LONGEST, exchange).await })
             .await??
     }
 }

@@ -82,7 +82,10 @@ impl AuthService for AuthGrpc {
         let outcome = match answer {
             Ok(Some(client)) => Outcome::ClientJson(client.into()),
             Ok(None) => Outcome::Deleted(proto::Deleted {}),
-            Err(Failure::Refused(error)) => Outcome::Error(oauth_error(error)),
+            Err(Failure::Refused(error)) => {
+                tracing::info!(error = error.code.as_str(), "client registration refused");
+                Outcome::Error(oauth_error(error))
+            }
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
         Ok(Response::new(proto::RegisterClientResponse {
@@ -182,7 +185,10 @@ impl AuthService for AuthGrpc {
             .await;
         let outcome = match completed {
             Ok(to) => Outcome::Redirect(redirect(to)),
-            Err(Failure::Refused(page)) => Outcome::ErrorPage(error_page(page)),
+            Err(Failure::Refused(page)) => {
+                tracing::info!(page = page.title, "login refused");
+                Outcome::ErrorPage(error_page(page))
+            }
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
         Ok(Response::new(proto::CompleteUpstreamResponse {
@@ -205,7 +211,10 @@ impl AuthService for AuthGrpc {
             .await
         {
             Ok(token) => Outcome::TokenJson(token.into()),
-            Err(Failure::Refused(error)) => Outcome::Error(oauth_error(error)),
+            Err(Failure::Refused(error)) => {
+                tracing::info!(error = error.code.as_str(), "token refused");
+                Outcome::Error(oauth_error(error))
+            }
             Err(Failure::Fault(error)) => return Err(error.into()),
         };
         Ok(Response::new(proto::ExchangeTokenResponse {

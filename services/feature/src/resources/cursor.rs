@@ -31,8 +31,6 @@ fn invalid() -> McpError {
 }
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests {
     use super::*;
 
