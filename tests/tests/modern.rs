@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod modern {
+    mod apps;
     mod calls;
     mod client;
     mod closing;

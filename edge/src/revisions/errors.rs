@@ -2,8 +2,14 @@ use everything_proto::feature::v1::Error;
 
 use super::json::{Object, open};
 use crate::jsonrpc::{
-    INVALID_PARAMS, INVALID_REQUEST, MISSING_CLIENT_CAPABILITY, RESOURCE_NOT_FOUND, RpcError,
+    INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, MISSING_CLIENT_CAPABILITY, RESOURCE_NOT_FOUND, RpcError,
 };
+
+/// What 2026-07-28 keeps for itself.
+const RESERVED_FIRST: i32 = -32099;
+const RESERVED_LAST: i32 = -32020;
+/// What it has defined of that: the headers say something else, a capability is missing, the version is not served.
+const DEFINED: std::ops::RangeInclusive<i32> = -32022..=-32020;
 
 /// A feature's error under the codes of the revisions before 2026-07-28. Message and data stay.
 ///
@@ -28,13 +34,14 @@ pub(super) fn before_2026(error: &Error) -> RpcError {
     }
 }
 
-/// A feature's error under the codes of 2026-07-28: a resource that is not there is -32602.
+/// A feature's error under the codes of 2026-07-28: a resource that is not there is -32602, and of the range that is kept
+/// for the specification only what it defines may be said ("Error Codes").
 pub(super) fn of_2026(error: &Error) -> RpcError {
     RpcError {
-        code: if error.code == RESOURCE_NOT_FOUND {
-            INVALID_PARAMS
-        } else {
-            error.code
+        code: match error.code {
+            RESOURCE_NOT_FOUND => INVALID_PARAMS,
+            RESERVED_FIRST..=RESERVED_LAST if !DEFINED.contains(&error.code) => INTERNAL_ERROR,
+            code => code,
         },
         message: error.message.clone(),
         data: open(&error.data_json).map(ToOwned::to_owned),

@@ -20,8 +20,6 @@ const VERSION: &str = "mcp-protocol-version";
 
 /// Levels of `properties` that are searched for annotations.
 const MAX_DEPTH: usize = 16;
-/// Integers that a JavaScript client can say.
-const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 /// An argument of a tool that its `x-mcp-header` annotation repeats in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,10 +195,48 @@ fn same(header: &str, value: &RawValue) -> bool {
         return true;
     }
     // Integers are compared by value: `42` is `42.0`.
-    match (header.parse::<f64>(), body.parse::<f64>()) {
-        (Ok(header), Ok(body)) => header == body && header.fract() == 0.0 && header.abs() <= MAX_SAFE_INTEGER,
+    match (integer(header), integer(body)) {
+        (Some(header), Some(body)) => header == body,
         _ => false,
     }
+}
+
+/// A whole number, however JSON may write it: as a float, many would pass for others.
+#[derive(PartialEq, Eq)]
+struct Integer {
+    negative: bool,
+    /// Without zeros at either end; zero has none.
+    digits: String,
+    zeros: i64,
+}
+
+fn integer(text: &str) -> Option<Integer> {
+    let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    if !unsigned.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    // The grammar of numbers (RFC 8259 section 6).
+    serde_json::from_str::<&RawValue>(text).ok()?;
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    let zeros = exponent.parse::<i32>().map(i64::from).ok()?
+        + i64::try_from(digits.len() - significant.len()).ok()?
+        - i64::try_from(fraction.len()).ok()?;
+    let digits = significant.trim_start_matches('0').to_owned();
+    if digits.is_empty() {
+        return Some(Integer {
+            negative: false,
+            digits,
+            zeros: 0,
+        });
+    }
+    (zeros >= 0).then_some(Integer {
+        negative,
+        digits,
+        zeros,
+    })
 }
 
 fn mismatch(header: &str, what: &str) -> RpcError {

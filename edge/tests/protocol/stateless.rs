@@ -323,6 +323,18 @@ fn errors_are_of_the_revision() {
     let absent = error(-32002, json!({ "uri": "test://a" }));
     assert_eq!(absent.code, -32602);
     check_plain_error("InvalidParamsError", &absent);
+    // "Implementations MUST NOT emit any code from this sub-range that is not defined by this specification"
+    for (given, said) in [
+        (-32099, -32603),
+        (-32042, -32603),
+        (-32023, -32603),
+        (-32022, -32022),
+        (-32019, -32019),
+        (-32100, -32100),
+        (7, 7),
+    ] {
+        assert_eq!(error(given, Value::Null).code, said);
+    }
     let Err(unknown) = revision.request("initialize", None) else {
         panic!("no handshake here")
     };

@@ -200,6 +200,8 @@ impl CursorFacts {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -13,7 +13,12 @@ const { Person } = require("./lib/asked.cjs");
 const { steps } = require("./lib/steps.cjs");
 
 const NEGOTIATION = { modern: { pin: "2026-07-28" }, legacy: "legacy", auto: "auto" };
-const CAPABILITIES = { roots: { listChanged: true }, sampling: {}, elicitation: { form: {}, url: {} } };
+const CAPABILITIES = {
+  roots: { listChanged: true },
+  sampling: {},
+  elicitation: { form: {}, url: {} },
+  extensions: { "io.modelcontextprotocol/tasks": {} },
+};
 
 const [url, mode] = process.argv.slice(2);
 const tour = JSON.parse(fs.readFileSync(path.join(__dirname, "../tour.json"), "utf8"));

@@ -156,6 +156,7 @@ impl ClientHandler for Person {
             "roots": { "listChanged": true },
             "sampling": {},
             "elicitation": { "form": {}, "url": {} },
+            "extensions": { "io.modelcontextprotocol/tasks": {} },
         });
         let capabilities = serde_json::from_value(capabilities).unwrap_or_default();
         ClientConfig::new(capabilities, Implementation::new("rmcp tour", "1"))

@@ -4,6 +4,7 @@ mod asking;
 mod lists;
 mod prompts;
 mod resources;
+mod tasks;
 mod tools;
 mod wires;
 
@@ -34,6 +35,18 @@ struct Visit<'a> {
     answers: &'a Value,
 }
 
+/// The client cannot do a step.
+#[derive(Debug)]
+struct Unsupported(&'static str);
+
+impl std::fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Unsupported {}
+
 pub async fn tour(script: &Script, mode: &str, stack: &Stack) -> Report {
     let era = script.modes[mode].era;
     let mut browser = Browser::of("rmcp").unwrap();
@@ -54,7 +67,10 @@ pub async fn tour(script: &Script, mode: &str, stack: &Stack) -> Report {
         visit.person.forget();
         let outcome = match visit.take(step).await {
             Ok(saw) => Outcome::Saw(saw),
-            Err(error) => Outcome::Failed(format!("{error:?}")),
+            Err(error) => match error.downcast::<Unsupported>() {
+                Ok(Unsupported(why)) => Outcome::Unsupported(why.to_owned()),
+                Err(error) => Outcome::Failed(format!("{error:?}")),
+            },
         };
         report.push((step.name.clone(), outcome));
     }
@@ -103,6 +119,7 @@ impl Visit<'_> {
             "completion" => self.completion(with).await,
             "cancellation" => self.cancellation(with).await,
             "resuming" => self.resuming(with).await,
+            "task" => self.task(with).await,
             "goodbye" => self.goodbye().await,
             unknown => bail!("{unknown} is not known here"),
         }

@@ -33,6 +33,9 @@ async fn progress_and_logs_come_where_the_request_asks_for_them() {
     assert_eq!(methods(json!({ LOG_LEVEL: "error" })).await, Vec::<Value>::new());
     let logs = methods(json!({ LOG_LEVEL: "debug" })).await;
     assert!(!logs.is_empty() && logs.iter().all(|method| method == "notifications/message"));
+    let wrong = json!({ "name": "echo", "arguments": { "message": "m" }, "_meta": { LOG_LEVEL: "loud" } });
+    let refused = modern.ask("tools/call", wrong).await;
+    assert_eq!((refused.status, refused.error_code()), (400, -32602));
     let progress = methods(json!({ "progressToken": "t" })).await;
     assert_eq!(progress, ["notifications/progress", "notifications/progress"]);
 }

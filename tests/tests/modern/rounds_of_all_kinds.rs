@@ -67,6 +67,13 @@ impl Asking {
         let Some((key, _)) = self.answers.get(number) else {
             assert_eq!(result["resultType"], "complete", "{result}");
             assert!(result.to_string().contains(self.end), "{result}");
+            // What answers brought about must not be cached.
+            let cacheable = self.method == "resources/read";
+            assert_eq!(
+                result.get("ttlMs"),
+                cacheable.then(|| json!(0)).as_ref(),
+                "{result}"
+            );
             return None;
         };
         assert_eq!(result["resultType"], "input_required", "{result}");

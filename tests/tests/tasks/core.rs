@@ -38,7 +38,7 @@ async fn a_call_becomes_a_task_and_every_edge_answers_about_it() {
     assert_eq!(task["ttl"], 120_000);
     assert!(task["pollInterval"].is_u64() && task["createdAt"].is_string());
     assert_eq!(task.get("_meta"), None);
-    assert_eq!(listed(&here).await, [task_id.clone()]);
+    assert_eq!(listed(&here).await, std::slice::from_ref(&task_id));
 
     // It waits, as a stream that can be resumed.
     let mut waiting = wait(&there, &task_id).await;
@@ -149,7 +149,7 @@ async fn a_task_is_its_users_and_cancelled_once() {
     assert_eq!(listed(&foreign).await, Vec::<String>::new());
     // A task outlives its session, and is all the user's sessions'.
     here.delete().await.unwrap();
-    assert_eq!(listed(&later).await, [task_id.clone()]);
+    assert_eq!(listed(&later).await, std::slice::from_ref(&task_id));
 
     let waiting = wait(&later.at(&stack.edge_url(0, "/mcp")), &task_id).await;
     let cancelled = later.call("tasks/cancel", named.clone()).await.unwrap();

@@ -298,7 +298,12 @@ impl Running {
             Call::Prompt { .. } => (self.revision.get_prompt_result(result_json), None),
             Call::Resource { .. } => (
                 self.revision.read_resource_result(result_json),
-                Some(cache.unwrap_or_default()),
+                // What answers brought about is not the answer to the request alone ("Cache Key").
+                Some(
+                    cache
+                        .filter(|_| self.context.inputs_json.is_empty())
+                        .unwrap_or_default(),
+                ),
             ),
             Call::Subscribe { .. } => return Err(Failure::Fault(Fault::Internal)),
         };

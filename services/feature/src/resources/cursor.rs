@@ -31,6 +31,8 @@ fn invalid() -> McpError {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
 

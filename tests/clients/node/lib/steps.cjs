@@ -1,8 +1,8 @@
 "use strict";
 // The steps of ../../tour.json, by name. Each answers with what it saw.
 
-const { LOG_LEVEL_META_KEY } = require("@modelcontextprotocol/client");
-const { breakStreams, eventually } = require("./guide.cjs");
+const { LOG_LEVEL_META_KEY, SdkErrorCode, specTypeSchemas } = require("@modelcontextprotocol/client");
+const { breakStreams, eventually, Unsupported } = require("./guide.cjs");
 
 const texts = (result) => result.content.filter(({ type }) => type === "text").map(({ text }) => text);
 
@@ -243,6 +243,43 @@ const steps = {
     await client.callTool({ name: "gzipAsResource", arguments: { name: "later.gz", data: "later" } });
     await eventually("a change after the break", () => person.resourceLists > before);
     return { ...(await broken), progress, texts: texts(result), told_later: true };
+  },
+
+  async task({ client, person, era }, step) {
+    const schemas = specTypeSchemas;
+    const begin = async (call) => {
+      const request = { method: "tools/call", params: era === "modern" ? call : { ...call, task: { ttl: 60_000 } } };
+      try {
+        return (await client.request(request, schemas.CreateTaskResult)).task;
+      } catch (error) {
+        if (era === "modern" && error.code === SdkErrorCode.UnsupportedResultType) throw new Unsupported(error.message);
+        throw error;
+      }
+    };
+    const about = (method, taskId, schema) => client.request({ method, params: { taskId } }, schema);
+    const reaches = async (taskId, ...wanted) => {
+      const end = Date.now() + 20_000;
+      for (;;) {
+        const { status } = await about("tasks/get", taskId, schemas.GetTaskResult);
+        if (wanted.includes(status)) return status;
+        if (Date.now() > end) throw new Error(`the task does not get on: ${status}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const task = await begin(step.call);
+    const statuses = [task.status, await reaches(task.taskId, "input_required")];
+    const before = person.elicited.length;
+    // Waits for the end, and is where the question comes.
+    const result = await about("tasks/result", task.taskId, schemas.CallToolResult);
+    statuses.push(await reaches(task.taskId, "completed", "failed", "cancelled"));
+    const endless = await begin(step.endless);
+    await about("tasks/cancel", endless.taskId, schemas.CancelTaskResult);
+    return {
+      statuses,
+      asked: person.elicited.slice(before),
+      title: texts(result)[0].split("\n")[0],
+      endless: await reaches(endless.taskId, "completed", "failed", "cancelled"),
+    };
   },
 
   async goodbye({ client, transport, era }) {

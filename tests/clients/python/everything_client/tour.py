@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning
 
-from . import login, tour_steps
+from . import login, tour_person, tour_steps, tour_tasks
 
 MODES = {"modern": "2026-07-28", "legacy": "legacy", "auto": "auto"}
 SCRIPT = Path(__file__).parent.parent.parent / "tour.json"
@@ -36,7 +36,8 @@ async def run(url: str, mode: str) -> None:
     era = script["modes"][mode]["era"]
     steps = [step for step in script["steps"] if step.get("era", era) == era]
     auth = login.Login(url, "python")
-    person = tour_steps.Tourist(script["person"])
+    person = tour_person.Tourist(script["person"])
+    tasks = tour_tasks.Tasks(person)
     async with (
         create_mcp_http_client(auth=auth.provider) as http,
         Client(
@@ -48,9 +49,10 @@ async def run(url: str, mode: str) -> None:
             list_roots_callback=person.list_roots,
             logging_callback=person.log,
             message_handler=person.notice,
+            extensions=[tasks],
         ) as client,
     ):
-        visit = tour_steps.Visit(client, person, auth, era, ask)
+        visit = tour_steps.Visit(client, person, auth, era, ask, tasks)
         for step in steps[:-1]:
             await report(visit, step)
     # The last step is to leave, which happened just now.
@@ -61,7 +63,7 @@ async def report(visit: tour_steps.Visit, step: dict) -> None:
     name = step["name"]
     try:
         say({"step": name, "saw": await getattr(tour_steps, name)(visit, step)})
-    except tour_steps.Unsupported as unsupported:
+    except tour_tasks.Unsupported as unsupported:
         say({"step": name, "unsupported": str(unsupported)})
     except Exception as error:
         say({"step": name, "failed": f"{type(error).__name__}: {error}"})

@@ -9,49 +9,16 @@ from typing import Any
 import anyio
 import mcp_types as types
 from mcp import Client
-from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference
 
 from .expect import eventually, texts
 from .login import Login
-from .person import Person
+from .tour_person import Tourist
+from .tour_tasks import Tasks
 
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 PATIENCE_SECONDS = 20
-
-
-class Unsupported(Exception):
-    """The client cannot do this step."""
-
-
-class Tourist(Person):
-    """Answers what the script says."""
-
-    def __init__(self, answers: dict[str, Any]) -> None:
-        super().__init__()
-        self.answers = answers
-        self.looked = 0
-
-    async def sample(
-        self, _: ClientRequestContext, params: types.CreateMessageRequestParams
-    ) -> types.CreateMessageResult:
-        self.sampled.append(params)
-        content = types.TextContent(type="text", text=self.answers["sample"])
-        return types.CreateMessageResult(role="assistant", model="a-model", content=content)
-
-    async def elicit(self, _: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
-        self.elicited.append(params)
-        if params.mode == "url":
-            return types.ElicitResult(action="accept")
-        fields, steps = params.requested_schema["properties"], self.answers["steps"]
-        if set(fields) <= set(steps):
-            return types.ElicitResult(action="accept", content={name: steps[name] for name in fields})
-        return types.ElicitResult(action="accept", content=self.answers["form"])
-
-    async def list_roots(self, _: ClientRequestContext) -> types.ListRootsResult:
-        self.looked += 1
-        return types.ListRootsResult(roots=[types.Root(**root) for root in self.answers["roots"]])
 
 
 @dataclass
@@ -61,6 +28,7 @@ class Visit:
     login: Login
     era: str
     ask: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+    tasks: Tasks
 
     async def call(self, call: dict[str, Any], **options: Any) -> types.CallToolResult:
         return await self.client.call_tool(call["name"], call["arguments"], **options)
@@ -357,6 +325,12 @@ async def resuming(visit: Visit, step: dict) -> dict:
     await visit.client.call_tool("gzipAsResource", {"name": "later.gz", "data": "later"})
     await eventually(lambda: visit.person.seen(kind) > before, "a change after the break")
     return broken | {"progress": seen, "texts": texts(result.content), "told_later": True}
+
+
+async def task(visit: Visit, step: dict) -> dict:
+    if visit.era == "modern":
+        return await visit.tasks.of_extension(visit.client, step)
+    return await visit.tasks.of_session(visit.client, step)
 
 
 async def goodbye(_: Visit, __: dict) -> dict:
