@@ -34,7 +34,17 @@ pub struct EdgeConfig {
     /// Port to listen on. 0 picks a free one.
     #[arg(long, env = "PORT", default_value = "3232")]
     pub port: String,
-    /// What clients and browsers reach this server as: scheme, host and port, no path. Default `http://localhost:<PORT>`.
+    /// PEM file of the certificate for HTTPS. With TLS_KEY this serves HTTPS instead of HTTP. Read again when it changes.
+    #[arg(long, env = "TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of its private key.
+    #[arg(long, env = "TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// Listen without TLS beyond loopback. Only for networks where nobody else is, such as behind a proxy that does TLS.
+    #[arg(long, env = "ALLOW_PLAINTEXT")]
+    pub allow_plaintext: bool,
+    /// What clients and browsers reach this server as: scheme, host and port, no path. Default `http://localhost:<PORT>`,
+    /// or `https:` with TLS_CERT.
     #[arg(long, env = "BASE_URI")]
     pub base_uri: Option<String>,
     /// Who issues tokens: `internal` (this deployment's auth service), `external` (another authorization server), or
@@ -73,7 +83,11 @@ pub struct EdgeConfig {
     /// How long a connection may stay open without a request, seconds. Longer than the idle time of proxies in front.
     #[arg(long, env = "IDLE_TIMEOUT_SECS", default_value = "75")]
     pub idle_timeout_secs: String,
-    /// How long running requests and streams get to end after a shutdown began, seconds.
+    /// How long requests are still taken after a shutdown began, while /readyz says so, seconds: as long as a load balancer
+    /// takes to notice. 0 where there is none.
+    #[arg(long, env = "LEAVE_SECS", default_value = "0")]
+    pub leave_secs: String,
+    /// How long running requests and streams get to end after that, seconds.
     #[arg(long, env = "DRAIN_TIMEOUT_SECS", default_value = "10")]
     pub drain_timeout_secs: String,
     /// Comment line on quiet event streams, seconds. Shorter than the idle time of proxies in between.
@@ -117,6 +131,9 @@ impl Default for EdgeConfig {
         Self {
             host: "127.0.0.1".to_owned(),
             port: "3232".to_owned(),
+            tls_cert: None,
+            tls_key: None,
+            allow_plaintext: false,
             base_uri: None,
             auth_mode: "internal".to_owned(),
             allowed_hosts: String::new(),
@@ -129,6 +146,7 @@ impl Default for EdgeConfig {
             header_timeout_secs: "10".to_owned(),
             body_timeout_secs: "30".to_owned(),
             idle_timeout_secs: "75".to_owned(),
+            leave_secs: "0".to_owned(),
             drain_timeout_secs: "10".to_owned(),
             sse_keep_alive_secs: "15".to_owned(),
             token_cache_size: "10000".to_owned(),
@@ -150,6 +168,7 @@ pub struct Settings {
     /// As in HOST.
     pub host: String,
     pub port: u16,
+    pub tls: Option<TlsFiles>,
     pub base: BaseUri,
     pub auth: AuthMode,
     pub hosts: AllowedHosts,
@@ -163,6 +182,13 @@ pub struct Settings {
     pub mcp: McpSettings,
 }
 
+/// Where the certificate for HTTPS is.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
 /// Bounds on what one client, and all of them together, can make the edge hold.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -173,6 +199,7 @@ pub struct Limits {
     pub header_timeout: Duration,
     pub body_timeout: Duration,
     pub idle_timeout: Duration,
+    pub leave_delay: Duration,
     pub drain_timeout: Duration,
 }
 
@@ -203,7 +230,7 @@ impl EdgeConfig {
         let base = self
             .base_uri
             .clone()
-            .unwrap_or_else(|| format!("http://localhost:{port}"));
+            .unwrap_or_else(|| format!("{}://localhost:{port}", self.scheme()));
         let base = bad.take("BASE_URI", "an http or https origin without a path", &base);
         let auth = bad.take("AUTH_MODE", "internal, external or disabled", &self.auth_mode);
         let limits = self.limits(&mut bad);
@@ -250,12 +277,14 @@ impl EdgeConfig {
                 ),
             );
         }
+        let tls = self.tls(&mut bad);
         let (Some(base), Some(auth), true) = (base, auth, bad.0.is_empty()) else {
             return Err(bad);
         };
         Ok(Settings {
             host: self.host.clone(),
             port,
+            tls,
             base,
             auth,
             hosts,
@@ -286,6 +315,39 @@ impl EdgeConfig {
         secrets
     }
 
+    fn scheme(&self) -> &'static str {
+        match self.tls_cert {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+
+    fn tls(&self, bad: &mut BadSettings) -> Option<TlsFiles> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => Some(TlsFiles {
+                cert: cert.clone(),
+                key: key.clone(),
+            }),
+            (None, None) => {
+                if !self.allow_plaintext && !is_loopback(&self.host) {
+                    bad.add(
+                        "HOST",
+                        format!(
+                            "is {:?}, and without TLS whoever is in between reads every token: set TLS_CERT and TLS_KEY, \
+                             or a loopback address, or, where nobody else is in the network, ALLOW_PLAINTEXT=true",
+                            self.host
+                        ),
+                    );
+                }
+                None
+            }
+            _ => {
+                bad.add("TLS_CERT", "goes together with TLS_KEY: set both or neither");
+                None
+            }
+        }
+    }
+
     fn limits(&self, bad: &mut BadSettings) -> Limits {
         let header_bytes = bad.positive("MAX_HEADER_BYTES", &self.max_header_bytes);
         // Hyper cannot read with a smaller buffer.
@@ -300,6 +362,10 @@ impl EdgeConfig {
             header_timeout: bad.seconds("HEADER_TIMEOUT_SECS", &self.header_timeout_secs, 3600.0),
             body_timeout: bad.seconds("BODY_TIMEOUT_SECS", &self.body_timeout_secs, 3600.0),
             idle_timeout: bad.seconds("IDLE_TIMEOUT_SECS", &self.idle_timeout_secs, 86_400.0),
+            leave_delay: match self.leave_secs.trim() {
+                "0" => Duration::ZERO,
+                seconds => bad.seconds("LEAVE_SECS", seconds, 600.0),
+            },
             drain_timeout: bad.seconds("DRAIN_TIMEOUT_SECS", &self.drain_timeout_secs, 3600.0),
         }
     }
@@ -308,8 +374,8 @@ impl EdgeConfig {
 impl Settings {
     /// The same settings on the port that the listener got, for PORT=0.
     pub fn listening_on(mut self, port: u16) -> Self {
-        if self.port == 0 && self.base.text == "http://localhost:0" {
-            self.base.text = format!("http://localhost:{port}");
+        if self.port == 0 && self.base.host == "localhost" && self.base.text.ends_with(":0") {
+            self.base.text = format!("{}{port}", self.base.text.trim_end_matches('0'));
         }
         self.port = port;
         self

@@ -2,8 +2,9 @@
 
 use std::{fmt, io, time::Duration};
 
+use serving::ClientTls;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -29,13 +30,27 @@ pub async fn healthcheck(settings: &Settings, probe: Probe) -> io::Result<()> {
         "::" | "[::]" => format!("[::1]:{}", settings.port),
         _ => settings.listen_address(),
     };
-    timeout(TIMEOUT, ask(&address, probe.path()))
+    let tls = settings
+        .tls
+        .clone()
+        .map(|files| ClientTls::for_itself(files.cert, None));
+    let tls = tls.transpose().map_err(io::Error::other)?;
+    let asking = async {
+        let stream = TcpStream::connect(&address).await?;
+        match tls {
+            Some(tls) => ask(tls.connect("localhost", stream).await?, &address, probe.path()).await,
+            None => ask(stream, &address, probe.path()).await,
+        }
+    };
+    timeout(TIMEOUT, asking)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-async fn ask(address: &str, path: &str) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
+async fn ask<S>(mut stream: S, address: &str, path: &str) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     stream
         .write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())
         .await?;

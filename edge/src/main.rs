@@ -9,7 +9,7 @@ use everything_edge::{
     config::{BadSettings, EXIT_USAGE, generate_key},
     healthcheck,
 };
-use serving::{Upstream, UpstreamSettings};
+use serving::{CancellationToken, Upstream, UpstreamSettings};
 use telemetry::TelemetryArgs;
 
 /// The HTTP face of the Everything Server: MCP, OAuth and pages.
@@ -63,12 +63,17 @@ async fn main() -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
     let settings = settings.listening_on(listener.local_addr()?.port());
+    let tls = cli.upstreams.tls.client()?;
+    // The services are needed until the last request has ended.
+    let drained = CancellationToken::new();
+    let _drained = drained.clone().drop_guard();
     let connect = |service, replicas| {
         let settings = UpstreamSettings {
+            tls: tls.clone(),
             metrics: telemetry.metrics(),
             ..UpstreamSettings::default()
         };
-        Upstream::connect(service, replicas, settings, shutdown.clone())
+        Upstream::connect(service, replicas, settings, drained.clone())
     };
     let upstreams = Upstreams {
         auth: settings

@@ -3,9 +3,9 @@
 mod activity;
 mod connection;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use serving::CancellationToken;
+use serving::{CancellationToken, ServerTls};
 use telemetry::Metrics;
 use tokio::{
     io::AsyncWriteExt,
@@ -16,8 +16,12 @@ use tokio::{
 };
 
 use crate::{
-    Authenticator, Clients, EdgeConfig, EdgeMetrics, Settings, State, Upstreams, config::BadSettings,
-    mcp::Mcp, oauth::metadata::Metadata, readiness::Dependencies, router,
+    Authenticator, Clients, EdgeConfig, EdgeMetrics, Settings, State, Upstreams,
+    config::{BadSettings, TlsFiles},
+    mcp::Mcp,
+    oauth::metadata::Metadata,
+    readiness::Dependencies,
+    router,
 };
 
 /// What a client gets that connects when all connections are taken.
@@ -28,6 +32,8 @@ const FULL: &[u8] =
 pub struct Edge {
     pub(crate) state: State,
     pub(crate) router: axum::Router,
+    /// Serves HTTPS instead of HTTP.
+    tls: Option<ServerTls>,
     /// One permit per connection.
     connections: Arc<Semaphore>,
 }
@@ -38,6 +44,8 @@ pub enum Error {
     Settings(#[from] BadSettings),
     #[error("AUTH_MODE needs an auth service")]
     NoAuthService,
+    #[error("TLS_CERT and TLS_KEY cannot be used: {0}")]
+    Tls(#[from] serving::Error),
     #[error("the listener failed: {0}")]
     Listener(#[from] io::Error),
 }
@@ -60,6 +68,9 @@ impl Edge {
         metrics: &Metrics,
         shutdown: CancellationToken,
     ) -> Result<Self, Error> {
+        let tls = settings.tls.clone();
+        let tls = tls.map(|TlsFiles { cert, key }| ServerTls::for_http(cert, key));
+        let tls = tls.transpose()?;
         let clients = Clients::new(&upstreams);
         let authenticator = Authenticator::new(&settings, &clients, metrics, shutdown.clone())
             .map_err(|_| Error::NoAuthService)?;
@@ -86,6 +97,7 @@ impl Edge {
         Ok(Self {
             state,
             router,
+            tls,
             connections,
         })
     }
@@ -94,20 +106,26 @@ impl Edge {
         &self.state
     }
 
-    /// Serves HTTP/1 and HTTP/2 (prior knowledge) until `shutdown`: then stops accepting, lets requests end, and closes
-    /// what is left when the drain time is over.
+    /// Serves HTTP/1 and HTTP/2 (prior knowledge, or by ALPN where there is TLS) until `shutdown`: then says so at /readyz,
+    /// stops accepting after the leave time, lets requests end, and closes what is left when the drain time is over.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
         let limits = self.state.config.limits.clone();
         let slots = self.connections;
         let rejections = self.state.metrics.rejections.clone();
-        let server = connection::Server::new(self.router, limits.clone(), shutdown.clone());
+        let closing = CancellationToken::new();
+        let over_tls = self.tls.is_some();
+        let server = connection::Server::new(self.router, self.tls, limits.clone(), closing.clone());
         let mut connections = JoinSet::new();
+        let mut left = pin!(async {
+            shutdown.cancelled().await;
+            sleep(limits.leave_delay).await;
+        });
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 // Keeps the set from growing with what has ended.
                 Some(_) = connections.join_next() => continue,
-                () = shutdown.cancelled() => break,
+                () = &mut left => break,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -126,12 +144,16 @@ impl Edge {
                 }
                 Err(_) => {
                     rejections.count("connections");
-                    turn_away(stream);
+                    // Words before the handshake would be none.
+                    if !over_tls {
+                        turn_away(stream);
+                    }
                 }
             }
         }
         // Clients that connect from here on find another edge.
         drop(listener);
+        closing.cancel();
         let deadline = Instant::now() + limits.drain_timeout;
         let drained = async { while connections.join_next().await.is_some() {} };
         if timeout_at(deadline, drained).await.is_err() {

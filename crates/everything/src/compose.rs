@@ -83,8 +83,10 @@ impl Everything {
             Ok(())
         })?;
 
+        let tls = config.tls.client()?;
         let connect = |name, replicas| {
             let settings = UpstreamSettings {
+                tls: tls.clone(),
                 metrics: metrics.clone(),
                 ..UpstreamSettings::default()
             };

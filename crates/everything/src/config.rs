@@ -1,6 +1,6 @@
 use clap::Args;
 use everything_edge::{AuthMode, EdgeConfig, Settings, config::BadSettings};
-use serving::Replicas;
+use serving::{GrpcTlsArgs, Replicas};
 use url::Url;
 
 /// Settings of all services together.
@@ -17,6 +17,9 @@ pub struct Config {
     pub feature: everything_feature::Config,
     #[command(flatten)]
     pub replacements: Replacements,
+    /// For services that run elsewhere.
+    #[command(flatten)]
+    pub tls: GrpcTlsArgs,
 }
 
 impl Config {
@@ -35,6 +38,16 @@ impl Config {
                 && let Err(error) = everything_auth::Settings::new(&base_uri, &self.auth)
             {
                 bad.add("auth service", error.to_string());
+            }
+        }
+        let replacements = [
+            ("AUTH_URL", &self.replacements.auth_url),
+            ("SESSION_URL", &self.replacements.session_url),
+            ("FEATURE_URL", &self.replacements.feature_url),
+        ];
+        for (name, replicas) in replacements {
+            if let Some(Err(problem)) = replicas.as_ref().map(|replicas| self.tls.check(replicas)) {
+                bad.add(name, problem);
             }
         }
         if bad.0.is_empty() { Ok(settings) } else { Err(bad) }

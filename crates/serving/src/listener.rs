@@ -1,3 +1,5 @@
+mod tls;
+
 use std::{
     fmt, io,
     net::SocketAddr,
@@ -13,10 +15,11 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::mpsc,
 };
+use tokio_rustls::{client, server};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
 use tonic::transport::server::Connected;
 
-use crate::{Error, Replicas};
+use crate::{Error, Replicas, ServerTls};
 
 /// Bytes that an in-process connection holds in each direction before the writer waits.
 const MEMORY_BUFFER_BYTES: usize = 256 * 1024;
@@ -49,6 +52,21 @@ impl FromStr for ListenAddr {
     }
 }
 
+impl ListenAddr {
+    /// Whether only this machine reaches it.
+    pub(crate) async fn is_local(&self) -> Result<bool, Error> {
+        let Self::Tcp(address) = self else {
+            return Ok(true);
+        };
+        let failed = |source| Error::Listen {
+            address: address.clone(),
+            source,
+        };
+        let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
+        Ok(found.all(|address| address.ip().is_loopback()))
+    }
+}
+
 impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,6 +79,7 @@ impl fmt::Display for ListenAddr {
 /// An open listener, whatever it listens on.
 pub enum Listener {
     Tcp(TcpListener),
+    Tls(TcpListener, ServerTls),
     Unix(UnixListener),
     Memory(mpsc::Receiver<DuplexStream>),
 }
@@ -83,10 +102,18 @@ impl Listener {
         }
     }
 
+    /// The same with TLS, if it is TCP.
+    pub fn with_tls(self, tls: ServerTls) -> Self {
+        match self {
+            Self::Tcp(listener) => Self::Tls(listener, tls),
+            other => other,
+        }
+    }
+
     /// The TCP address in use, where there is one.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Tcp(listener) | Self::Tls(listener, _) => listener.local_addr().ok(),
             Self::Unix(_) | Self::Memory(_) => None,
         }
     }
@@ -102,6 +129,11 @@ impl Listener {
                     })
                 })
                 .boxed(),
+            Self::Tls(listener, tls) => {
+                let (sender, receiver) = mpsc::channel(1);
+                tokio::spawn(tls::accept(listener, tls, sender));
+                ReceiverStream::new(receiver).boxed()
+            }
             Self::Unix(listener) => UnixListenerStream::new(listener)
                 .map(|accepted| accepted.map(Connection::Unix))
                 .boxed(),
@@ -142,6 +174,10 @@ impl MemoryConnector {
 #[derive(Debug)]
 pub enum Connection {
     Tcp(TcpStream),
+    /// As the server.
+    Tls(Box<server::TlsStream<TcpStream>>),
+    /// As the client.
+    TlsCaller(Box<client::TlsStream<TcpStream>>),
     Unix(UnixStream),
     Memory(DuplexStream),
 }
@@ -156,6 +192,8 @@ macro_rules! delegate {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
             Connection::Tcp($stream) => $call,
+            Connection::Tls($stream) => $call,
+            Connection::TlsCaller($stream) => $call,
             Connection::Unix($stream) => $call,
             Connection::Memory($stream) => $call,
         }

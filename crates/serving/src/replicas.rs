@@ -27,6 +27,18 @@ impl Replicas {
     }
 }
 
+impl Replicas {
+    /// Whether some are reached with TLS, and some without though they could be.
+    pub(crate) fn schemes(&self) -> (bool, bool) {
+        let https = self.0.iter().any(Target::is_https);
+        let http = self
+            .0
+            .iter()
+            .any(|target| matches!(target, Target::Http(_)) && !target.is_https());
+        (https, http)
+    }
+}
+
 impl FromStr for Replicas {
     type Err = Error;
 

@@ -14,7 +14,7 @@ mod watch;
 use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll},
     time::Duration,
 };
@@ -26,7 +26,7 @@ use tower::Service;
 use tracing::Instrument;
 
 use self::{deadline::Patience, pool::Pool, replica::Replica};
-use crate::{Damping, Readiness, ReadinessReceiver, Reason, Replicas, Target, damped};
+use crate::{ClientTls, Damping, Readiness, ReadinessReceiver, Reason, Replicas, Target, damped};
 
 pub use deadline::lasting;
 pub use resolve::Resolver;
@@ -52,6 +52,8 @@ pub struct UpstreamSettings {
     pub resolver: Resolver,
     /// Takes what is measured of the calls.
     pub metrics: Metrics,
+    /// For replicas whose address begins with `https://`.
+    pub tls: Option<ClientTls>,
 }
 
 impl Default for UpstreamSettings {
@@ -66,6 +68,7 @@ impl Default for UpstreamSettings {
             max_open_calls: 1000,
             resolver: Resolver::default(),
             metrics: Metrics::none(),
+            tls: None,
         }
     }
 }
@@ -162,9 +165,10 @@ fn address_of(target: &Target) -> Address {
 
 /// Takes a replica into the pool and watches it.
 fn join(pool: &Arc<Pool>, target: Target, address: Option<SocketAddr>, shutdown: &CancellationToken) {
-    let channel = connect::open(&target, address, &pool.settings);
+    let tls_refused = Arc::new(AtomicBool::new(false));
+    let channel = connect::open(&target, address, &pool.settings, tls_refused.clone());
     let gone = shutdown.child_token();
-    let replica = Arc::new(Replica::new(target, address, channel, gone.clone()));
+    let replica = Arc::new(Replica::new(target, address, channel, tls_refused, gone.clone()));
     pool.change(|replicas| replicas.push(replica.clone()));
     let watching = watch::watch(pool.clone(), replica.clone());
     tokio::spawn(gone.clone().run_until_cancelled_owned(watching));

@@ -10,10 +10,11 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use serving::CancellationToken;
+use serving::{CancellationToken, ServerTls};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tower::ServiceExt;
 
@@ -27,13 +28,20 @@ const MAX_STREAMS: u32 = 256;
 #[derive(Clone)]
 pub struct Server {
     router: axum::Router,
+    tls: Option<ServerTls>,
     protocol: Arc<Builder<TokioExecutor>>,
     limits: Arc<Limits>,
-    shutdown: CancellationToken,
+    /// Requests may end, but no more are taken.
+    closing: CancellationToken,
 }
 
 impl Server {
-    pub fn new(router: axum::Router, limits: Limits, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        router: axum::Router,
+        tls: Option<ServerTls>,
+        limits: Limits,
+        closing: CancellationToken,
+    ) -> Self {
         let mut protocol = Builder::new(TokioExecutor::new());
         protocol
             .http1()
@@ -51,9 +59,10 @@ impl Server {
             .keep_alive_timeout(std::time::Duration::from_secs(10));
         Self {
             router,
+            tls,
             protocol: Arc::new(protocol),
             limits: Arc::new(limits),
-            shutdown,
+            closing,
         }
     }
 
@@ -61,6 +70,21 @@ impl Server {
     pub async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         // Small events must not wait for more (Nagle).
         _ = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else {
+            return self.serve_over(stream, peer).await;
+        };
+        match timeout(self.limits.header_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.serve_over(stream, peer).await,
+            // Clients vanish, and port scanners come by, all the time.
+            Ok(Err(error)) => tracing::debug!(%error, "a tls handshake failed"),
+            Err(_) => tracing::debug!("a tls handshake took too long"),
+        }
+    }
+
+    async fn serve_over<S>(self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let activity = Activity::new();
         let io = TokioIo::new(Watched::new(stream, activity.clone()));
         let service = {
@@ -91,7 +115,7 @@ impl Server {
                         return;
                     }
                 }
-                () = self.shutdown.cancelled(), if !draining => {
+                () = self.closing.cancelled(), if !draining => {
                     draining = true;
                     connection.as_mut().graceful_shutdown();
                 }

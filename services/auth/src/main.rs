@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use everything_auth::{Config, Dependencies, Error, Service};
 use redis_store::{Redis, RedisArgs};
-use serving::{GrpcLimits, ListenAddr, Listener};
+use serving::{GrpcLimits, ListenAddr, ListenArgs};
 use telemetry::TelemetryArgs;
 use url::Url;
 
@@ -22,6 +21,8 @@ struct Cli {
     /// Where this service listens: host:port or unix:/path.
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50051", global = true)]
     listen_addr: ListenAddr,
+    #[command(flatten)]
+    listen: ListenArgs,
     /// Where users and clients reach the edge: the issuer identifier, and the origin of all pages.
     #[arg(long, env = "BASE_URI", default_value = "http://localhost:3232")]
     base_uri: Url,
@@ -55,7 +56,7 @@ enum Command {
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     if let Some(Command::Healthcheck) = cli.command {
-        serving::healthcheck(&cli.listen_addr).await?;
+        cli.listen.healthcheck(&cli.listen_addr).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let telemetry = telemetry::init("everything-auth", &cli.telemetry)?;
@@ -83,7 +84,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         service => service?,
     };
-    let listener = Listener::bind(&cli.listen_addr).await.context("listening")?;
+    let listener = match cli.listen.listen(&cli.listen_addr).await {
+        Err(error) if error.is_bad_settings() => {
+            tracing::error!(%error, "bad settings");
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
+        listener => listener?,
+    };
     tracing::info!(address = %cli.listen_addr, issuer = %cli.base_uri, "serving");
     service.serve(listener, cli.limits, shutdown).await?;
     Ok(ExitCode::SUCCESS)

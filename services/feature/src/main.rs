@@ -6,7 +6,7 @@ use change_feed::MemoryFeed;
 use clap::{Parser, Subcommand};
 use everything_feature::{Config, Dependencies, Service};
 use redis_store::{Redis, RedisArgs};
-use serving::{GrpcLimits, ListenAddr, Listener};
+use serving::{GrpcLimits, ListenAddr, ListenArgs};
 use telemetry::TelemetryArgs;
 
 /// `EX_USAGE` of sysexits.h.
@@ -19,6 +19,8 @@ struct Command {
     /// Where the service listens: host:port or unix:/path.
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50053", global = true)]
     listen_addr: ListenAddr,
+    #[command(flatten)]
+    listen: ListenArgs,
     #[command(flatten)]
     config: Config,
     #[command(flatten)]
@@ -41,7 +43,7 @@ enum Action {
 async fn main() -> anyhow::Result<ExitCode> {
     let command = Command::parse();
     if let Some(Action::Healthcheck) = command.action {
-        serving::healthcheck(&command.listen_addr).await?;
+        command.listen.healthcheck(&command.listen_addr).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let telemetry = telemetry::init("everything-feature", &command.telemetry)?;
@@ -67,7 +69,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         command.grpc,
         dependencies.with_metrics(telemetry.metrics()),
     )?;
-    let listener = Listener::bind(&command.listen_addr).await?;
+    let listener = match command.listen.listen(&command.listen_addr).await {
+        Err(error) if error.is_bad_settings() => {
+            tracing::error!(%error, "bad settings");
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
+        listener => listener?,
+    };
     tracing::info!(address = %command.listen_addr, "serving features");
     service.serve(listener, shutdown).await?;
     Ok(ExitCode::SUCCESS)

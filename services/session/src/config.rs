@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use redis_store::RedisArgs;
-use serving::{GrpcLimits, ListenAddr};
+use serving::{GrpcLimits, ListenAddr, ListenArgs};
 use telemetry::TelemetryArgs;
 
 use crate::{operations::Limits, routing::LinkSettings, store::StoreSettings, tasks::TaskSettings};
@@ -20,6 +20,8 @@ pub struct Cli {
     /// Where the service listens: host:port or unix:/path.
     #[arg(long, env = "LISTEN_ADDR", default_value = "127.0.0.1:50052", global = true)]
     pub listen_addr: ListenAddr,
+    #[command(flatten)]
+    pub listen: ListenArgs,
     #[command(flatten)]
     pub config: Config,
     #[command(flatten)]

@@ -8,7 +8,6 @@ use everything_session::{
     config::{Cli, Command},
 };
 use redis_store::Redis;
-use serving::Listener;
 
 /// `EX_USAGE` of sysexits.h.
 const BAD_SETTINGS: u8 = 64;
@@ -17,7 +16,7 @@ const BAD_SETTINGS: u8 = 64;
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     if let Some(Command::Healthcheck) = cli.command {
-        serving::healthcheck(&cli.listen_addr).await?;
+        cli.listen.healthcheck(&cli.listen_addr).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let telemetry = telemetry::init("everything-session", &cli.telemetry)?;
@@ -40,7 +39,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         &Redis::connect_measured(&address, &telemetry.metrics())?,
     )
     .with_metrics(telemetry.metrics());
-    let listener = Listener::bind(&cli.listen_addr).await?;
+    let listener = match cli.listen.listen(&cli.listen_addr).await {
+        Err(error) if error.is_bad_settings() => {
+            tracing::error!(%error, "bad settings");
+            return Ok(ExitCode::from(BAD_SETTINGS));
+        }
+        listener => listener?,
+    };
     tracing::info!(address = %cli.listen_addr, "serving sessions");
     service.serve(listener, shutdown).await?;
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,6 @@
 
 use clap::{Parser, Subcommand};
 use everything_conformance::{Config, Service};
-use serving::Listener;
 use telemetry::TelemetryArgs;
 
 /// The fixtures of the official MCP conformance suite, served as a feature service.
@@ -31,12 +30,12 @@ async fn main() -> anyhow::Result<()> {
         command,
     } = Cli::parse();
     if let Some(Command::Healthcheck) = command {
-        return Ok(serving::healthcheck(&config.listen_addr).await?);
+        return Ok(config.listen.healthcheck(&config.listen_addr).await?);
     }
     let _telemetry = telemetry::init("everything-conformance", &telemetry)?;
     let shutdown = serving::shutdown_signal()?;
     let service = Service::build(&config)?;
-    let listener = Listener::bind(&config.listen_addr).await?;
+    let listener = config.listen.listen(&config.listen_addr).await?;
     tracing::info!(address = %config.listen_addr, "serving conformance fixtures");
     service.serve(listener, shutdown).await?;
     Ok(())

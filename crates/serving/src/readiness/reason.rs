@@ -113,7 +113,7 @@ impl Reason {
 impl Reason {
     /// Of a store's own category, as `redis_store::Error::reason` has it.
     pub fn of_redis(category: &str) -> Self {
-        match Self::from_token(&format!("redis_{category}")) {
+        match Self::from_token(category) {
             Self::NotServing => Self::RedisUnexpected,
             reason => reason,
         }
@@ -139,7 +139,7 @@ mod tests {
         for strange in ["", "redis at 10.0.0.1", "REDIS_LOADING"] {
             assert_eq!(Reason::from_token(strange), Reason::NotServing);
         }
-        assert_eq!(Reason::of_redis("read_only"), Reason::RedisReadOnly);
-        assert_eq!(Reason::of_redis("new"), Reason::RedisUnexpected);
+        assert_eq!(Reason::of_redis("redis_read_only"), Reason::RedisReadOnly);
+        assert_eq!(Reason::of_redis("redis_new"), Reason::RedisUnexpected);
     }
 }

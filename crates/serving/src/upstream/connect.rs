@@ -1,14 +1,27 @@
 //! Opening connections to replicas.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+};
 use tonic::transport::{Channel, Endpoint};
 
 use super::UpstreamSettings;
-use crate::{Connection, Target};
+use crate::{ClientTls, Connection, Target, tls::is_refusal};
 
 /// Quiet time after which a connection is pinged; longer than [`UpstreamSettings::check_interval`], since servers of
 /// other makes close a connection on which they get pings and send nothing themselves ("too_many_pings", gRPC proposal
@@ -17,12 +30,20 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A channel that connects when it is first used, and again when it has to.
-pub(super) fn open(target: &Target, address: Option<SocketAddr>, settings: &UpstreamSettings) -> Channel {
+pub(super) fn open(
+    target: &Target,
+    address: Option<SocketAddr>,
+    settings: &UpstreamSettings,
+    tls_refused: Arc<AtomicBool>,
+) -> Channel {
     let connector = tower::service_fn({
-        let (target, settings) = (target.clone(), settings.clone());
+        let (target, tls) = (target.clone(), settings.tls.clone());
         move |_: Uri| {
-            let (target, settings) = (target.clone(), settings.clone());
-            async move { connect(&target, address, &settings).await.map(TokioIo::new) }
+            let (target, tls, tls_refused) = (target.clone(), tls.clone(), tls_refused.clone());
+            async move {
+                let connection = connect(&target, address, tls, &tls_refused).await;
+                connection.map(|connection| TokioIo::new(Watched(connection, tls_refused)))
+            }
         }
     });
     let origin = match target {
@@ -44,17 +65,69 @@ pub(super) fn open(target: &Target, address: Option<SocketAddr>, settings: &Upst
 async fn connect(
     target: &Target,
     address: Option<SocketAddr>,
-    _settings: &UpstreamSettings,
+    tls: Option<ClientTls>,
+    tls_refused: &AtomicBool,
 ) -> io::Result<Connection> {
     match (target, address) {
         (Target::Http(_), Some(address)) => {
             let stream = TcpStream::connect(address).await?;
             // Small messages must not wait for more (Nagle).
             stream.set_nodelay(true)?;
-            Ok(Connection::Tcp(stream))
+            if !target.is_https() {
+                return Ok(Connection::Tcp(stream));
+            }
+            let (Some(tls), Some((name, _))) = (tls, target.host_and_port()) else {
+                return Err(io::Error::other("there are no certificates for https"));
+            };
+            match tls.connect(name, stream).await {
+                Ok(stream) => Ok(Connection::TlsCaller(Box::new(stream))),
+                Err(error) => {
+                    notice(&error, tls_refused);
+                    Err(error)
+                }
+            }
         }
         (Target::Http(_), None) => Err(io::ErrorKind::AddrNotAvailable.into()),
         (Target::Unix(path), _) => UnixStream::connect(path).await.map(Connection::Unix),
         (Target::Memory(connector), _) => connector.connect().await.map(Connection::Memory),
+    }
+}
+
+fn notice(error: &io::Error, tls_refused: &AtomicBool) {
+    if is_refusal(error) {
+        tracing::debug!(%error, "tls failed");
+        tls_refused.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Notices when the other side refuses our certificate: with TLS 1.3 it says so after the handshake.
+struct Watched(Connection, Arc<AtomicBool>);
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.0).poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &polled {
+            notice(error, &this.1);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(context, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
     }
 }

@@ -4,8 +4,8 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Replica {
     /// One of the addresses of the target's name.
     pub address: Option<SocketAddr>,
     pub channel: Channel,
+    /// Set when TLS fails.
+    tls_refused: Arc<AtomicBool>,
     /// Wakes the health check.
     pub doubts: Notify,
     /// Ends what watches it.
@@ -62,12 +64,14 @@ impl Replica {
         target: Target,
         address: Option<SocketAddr>,
         channel: Channel,
+        tls_refused: Arc<AtomicBool>,
         gone: CancellationToken,
     ) -> Self {
         Self {
             target,
             address,
             channel,
+            tls_refused,
             doubts: Notify::new(),
             gone,
             known: Mutex::new(Known {
@@ -88,11 +92,19 @@ impl Replica {
         // What a process did says nothing about the one that takes its place.
         if matches!(
             health,
-            Health::NotServing(Reason::Unreachable | Reason::ShuttingDown)
+            Health::NotServing(Reason::Unreachable | Reason::TlsRefused | Reason::ShuttingDown)
         ) {
             known.record = Record::default();
         }
         std::mem::replace(&mut known.health, health)
+    }
+
+    /// Why there is no connection.
+    pub fn why_lost(&self) -> Reason {
+        match self.tls_refused.swap(false, Ordering::Relaxed) {
+            true => Reason::TlsRefused,
+            false => Reason::Unreachable,
+        }
     }
 
     pub fn view(&self, now: Instant) -> View {

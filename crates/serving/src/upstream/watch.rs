@@ -38,7 +38,7 @@ pub(super) async fn watch(pool: Arc<Pool>, replica: Arc<Replica>) {
                     }
                 };
                 if failed {
-                    pool.note(&replica, Health::NotServing(Reason::Unreachable));
+                    pool.note(&replica, Health::NotServing(replica.why_lost()));
                 }
             }
             // A service without the health protocol counts as healthy while it can be reached.
@@ -48,7 +48,7 @@ pub(super) async fn watch(pool: Arc<Pool>, replica: Arc<Replica>) {
                 sleep(pool.settings.check_interval * 5).await;
                 continue;
             }
-            Err(_) => pool.note(&replica, Health::NotServing(Reason::Unreachable)),
+            Err(_) => pool.note(&replica, Health::NotServing(replica.why_lost())),
         }
         failures = u32::min(failures + 1, 6);
         sleep(backoff(failures)).await;

@@ -9,3 +9,4 @@ mod names;
 mod readiness;
 mod replicas;
 mod shutdown;
+mod tls;

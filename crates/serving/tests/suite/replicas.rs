@@ -121,7 +121,7 @@ async fn unix_sockets_and_memory_serve_alike() {
         soon(upstream.ready()).await;
         assert_eq!(soon(call(&upstream)).await.unwrap(), ServingStatus::Serving);
     }
-    soon(serving::healthcheck(&address)).await.unwrap();
+    soon(serving::healthcheck(&address, None)).await.unwrap();
     std::fs::remove_file(path).unwrap();
 }
 
