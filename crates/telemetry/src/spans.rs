@@ -18,6 +18,21 @@ use crate::{
 /// Longest text of an attribute, characters.
 const MAX_TEXT: usize = 256;
 
+/// Work that goes on after whatever led to it has ended: a trace of its own that links to its causes. None where none of
+/// them was traced.
+pub fn caused_by(name: String, causes: &[TraceParent]) -> Span {
+    if !causes.iter().any(TraceParent::is_valid) {
+        return Span::none();
+    }
+    let span = tracing::info_span!(parent: None, "caused", otel.name = name);
+    for (index, cause) in causes.iter().enumerate() {
+        if !causes[..index].contains(cause) {
+            propagation::link(&span, cause);
+        }
+    }
+    span
+}
+
 /// Whether spans like this one leave the process. Starts the span: its parent is settled by then.
 pub fn is_exported(span: &Span) -> bool {
     !span.is_disabled() && span.context().span().span_context().is_valid()

@@ -179,7 +179,10 @@ impl Operation {
 
     /// It has an answer, under this id.
     pub fn with_id(self, id: &RequestId) -> Self {
-        self.with_text_id(&id.to_string())
+        match id {
+            RequestId::String(text) => self.with_text_id(text),
+            RequestId::Number(number) => self.with_text_id(&number.to_string()),
+        }
     }
 
     pub fn with_text_id(self, id: &str) -> Self {

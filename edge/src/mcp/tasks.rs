@@ -16,10 +16,16 @@ use std::{
 
 use everything_proto::session::v1::{TaskRun, task_service_client::TaskServiceClient};
 use serving::{CancellationToken, GrpcChannel};
+use telemetry::{
+    conventions::mcp::{EXECUTE_TOOL, GEN_AI_OPERATION_NAME, GEN_AI_TOOL_NAME},
+    propagation::{self, TraceParent},
+    spans,
+};
 use tokio::{
     sync::{Notify, broadcast},
     time::Instant,
 };
+use tracing::Instrument;
 
 pub use operations::{NewTask, answer, create, failure, refuse};
 
@@ -94,7 +100,13 @@ impl Tasks {
 
     /// Runs a round, until it ends, or is not this edge's any more.
     pub fn begin(mcp: &Mcp, run: TaskRun) {
-        tokio::spawn(runner::run(mcp.clone(), run));
+        let name = run.call.as_ref().map_or("", |call| &call.name);
+        // The request is answered long before the task ends: a trace of its own, which names what led to it.
+        let causes = [TraceParent::from(run.trace.clone()), propagation::current()];
+        let span = spans::caused_by(format!("run task {name}"), &causes);
+        spans::set_text(&span, GEN_AI_TOOL_NAME, name);
+        spans::set(&span, GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
+        tokio::spawn(runner::run(mcp.clone(), run).instrument(span));
     }
 
     fn room(&self) -> usize {

@@ -11,6 +11,7 @@ use everything_proto::{
     },
 };
 use serde_json::value::RawValue;
+use telemetry::propagation;
 use tonic::{Code, Status};
 
 use super::{Tasks, telling::Telling};
@@ -56,6 +57,7 @@ pub async fn create(mcp: &Mcp, new: NewTask) -> Result<Task, Status> {
         protocol_version: protocol_version.to_owned(),
         ttl_ms,
         session,
+        trace: propagation::current().into(),
     };
     let created = mcp.tasks.client.clone().create_task(request).await?;
     let CreateTaskResponse { task, run } = created.into_inner();

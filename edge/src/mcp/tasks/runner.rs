@@ -14,10 +14,11 @@ use tonic::{Code, Status};
 
 use super::{Running, telling::Telling};
 use crate::{
+    error::Fault,
     jsonrpc::RpcError,
     mcp::{
         Mcp,
-        calls::{Call, silent},
+        calls::{Call, let_end, silent},
         requests::Failure,
     },
     revisions::{self, WithTasks},
@@ -45,6 +46,7 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
         protocol_version,
         lease_ms,
         session,
+        trace: _,
     } = run;
     let lost = CancellationToken::new();
     let lease = Duration::from_millis(lease_ms);
@@ -161,26 +163,36 @@ impl Round<'_> {
                 }
                 // Tasks have no log messages.
                 Some(Event::Log(_)) => {}
-                Some(Event::InputRequired(required)) => {
-                    let declared = self.context.client_capabilities.clone().unwrap_or_default();
-                    let asked = self.revision.can_ask(&required.requests, &declared);
-                    return Ok(match asked {
-                        Ok(()) => Outcome::InputRequired(required),
-                        Err(error) => failed(Failure::Rpc(error)),
-                    });
+                Some(terminal) => {
+                    let_end(events);
+                    return Ok(self.outcome(terminal));
                 }
-                Some(Event::Result(result)) => {
-                    let kept = result.result_json.clone();
-                    // Found out now, not whenever the owner asks.
-                    return Ok(match self.revision.call_tool_result(result.result_json) {
-                        Ok(_) if self.revision.is_failure(&kept) => Outcome::FailedResultJson(kept),
-                        Ok(_) => Outcome::ResultJson(kept),
-                        Err(error) => failed(Failure::Rpc(error)),
-                    });
-                }
-                Some(Event::Error(error)) => return Ok(Outcome::Error(error)),
                 None => return Err(Status::internal("a call ended without a terminal event")),
             }
+        }
+    }
+
+    fn outcome(&self, terminal: Event) -> Outcome {
+        match terminal {
+            Event::InputRequired(required) => {
+                let declared = self.context.client_capabilities.clone().unwrap_or_default();
+                match self.revision.can_ask(&required.requests, &declared) {
+                    Ok(()) => Outcome::InputRequired(required),
+                    Err(error) => failed(Failure::Rpc(error)),
+                }
+            }
+            Event::Result(result) => {
+                let kept = result.result_json.clone();
+                // Found out now, not whenever the owner asks.
+                match self.revision.call_tool_result(result.result_json) {
+                    Ok(_) if self.revision.is_failure(&kept) => Outcome::FailedResultJson(kept),
+                    Ok(_) => Outcome::ResultJson(kept),
+                    Err(error) => failed(Failure::Rpc(error)),
+                }
+            }
+            Event::Error(error) => Outcome::Error(error),
+            // These end nothing.
+            Event::Progress(_) | Event::Log(_) => failed(Failure::Fault(Fault::Internal)),
         }
     }
 

@@ -37,12 +37,14 @@ impl TaskService for TaskGrpc {
             protocol_version,
             ttl_ms,
             session,
+            trace,
         } = request.into_inner();
         let call = call.ok_or_else(|| Error::Invalid("call: is missing".to_owned()))?;
         let origin = Origin {
             protocol_version,
             session,
             ttl_ms,
+            trace,
         };
         let (task, run) = self.operations.create(call, origin, &runner_id).await?;
         Ok(Response::new(CreateTaskResponse {

@@ -295,6 +295,7 @@ impl Operations {
             protocol_version: record.task.protocol_version.clone(),
             lease_ms: milliseconds(self.settings.lease),
             session: record.task.session.clone(),
+            trace: record.trace.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use everything_proto::{
+    events::v1::TraceContext,
     feature::v1::{CallToolRequest, Error as FeatureError, InputRequired},
     session::v1::{Task, TaskSession, TaskStatus},
 };
@@ -44,6 +45,8 @@ pub struct Origin {
     pub session: Option<TaskSession>,
     /// How long its owner would like it kept.
     pub ttl_ms: Option<u64>,
+    /// Of the request that makes it.
+    pub trace: Option<TraceContext>,
 }
 
 /// A task as it is kept. The call that it makes is kept beside it, as it does not change.
@@ -73,6 +76,9 @@ pub struct Record {
     /// Every key that the owner was ever shown.
     #[prost(string, repeated, tag = "9")]
     pub used_keys: Vec<String>,
+    /// Of the request that made it.
+    #[prost(message, optional, tag = "10")]
+    pub trace: Option<TraceContext>,
 }
 
 impl TaskId {
@@ -136,6 +142,7 @@ impl Record {
             },
             state: context.state,
             answers: context.inputs_json.into_iter().collect(),
+            trace: origin.trace,
             ..Self::default()
         }
     }
