@@ -46,6 +46,7 @@ pub struct Builder {
     layout: Layout,
     redis: bool,
     durable: bool,
+    redis_url: Option<String>,
     edges: usize,
     replicas: usize,
     feature: FeatureKind,
@@ -85,6 +86,7 @@ impl Stack {
             layout: Layout::InProcess,
             redis: false,
             durable: false,
+            redis_url: None,
             edges: 1,
             replicas: 1,
             feature: FeatureKind::Everything,
@@ -216,6 +218,14 @@ impl Builder {
         }
     }
 
+    /// With processes: Redis that somebody else has started, and who keeps it.
+    pub fn redis_at(self, url: &str) -> Self {
+        Self {
+            redis_url: Some(url.to_owned()),
+            ..self
+        }
+    }
+
     pub fn edges(mut self, edges: usize) -> Self {
         self.edges = edges;
         self
@@ -268,7 +278,7 @@ impl Builder {
     pub async fn start(self) -> anyhow::Result<Stack> {
         let several = self.edges > 1 || self.replicas > 1 || self.layout == Layout::Split;
         ensure!(
-            self.redis || !several || self.layout == Layout::InProcess,
+            self.redis || self.redis_url.is_some() || !several || self.layout == Layout::InProcess,
             "several processes share nothing without redis"
         );
         let directory = Directory::create()?;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use redis_store::testing::RedisServer;
 
 use super::{FeatureKind, Layout, Plan};
 use crate::tools;
@@ -93,8 +94,12 @@ impl Processes {
         mut environment: Vec<(String, String)>,
     ) -> anyhow::Result<()> {
         environment.push(("BASE_URI".to_owned(), plan.base_uri.clone()));
-        if let Some(redis) = plan.redis {
-            environment.push(("REDIS_URL".to_owned(), redis.url()));
+        let url = plan
+            .redis
+            .map(RedisServer::url)
+            .or_else(|| plan.builder.redis_url.clone());
+        if let Some(url) = url {
+            environment.push(("REDIS_URL".to_owned(), url));
         }
         if !plan.builder.auth {
             environment.push(("AUTH_MODE".to_owned(), "disabled".to_owned()));

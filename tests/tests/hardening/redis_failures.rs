@@ -14,7 +14,7 @@ use super::{
 /// Everything is back within this.
 const RECOVERY: Duration = Duration::from_secs(15);
 
-async fn sessions(stack: &Stack, count: usize, token: Option<&str>) -> Vec<Session> {
+pub async fn sessions(stack: &Stack, count: usize, token: Option<&str>) -> Vec<Session> {
     let mut sessions = Vec::new();
     for number in 0..count {
         let edge = stack.edge_url(number % 2, "");
@@ -24,7 +24,7 @@ async fn sessions(stack: &Stack, count: usize, token: Option<&str>) -> Vec<Sessi
 }
 
 /// Begins a session, or says why not.
-async fn begin(stack: &Stack, token: Option<&str>) -> Result<Session, super::wire::Answer> {
+pub async fn begin(stack: &Stack, token: Option<&str>) -> Result<Session, super::wire::Answer> {
     let mut session = Session {
         client: super::wire::client(),
         origin: stack.edge_url(0, ""),
@@ -201,7 +201,7 @@ async fn pub_sub_connections_cut_in_a_loop_lose_no_call() {
 }
 
 /// A call at one edge asks the client, who answers at another.
-async fn ask_across(here: &Session, there: &Session, number: usize) {
+pub async fn ask_across(here: &Session, there: &Session, number: usize) {
     let id = format!("ask-{number}");
     let call = here.tool(id.as_str(), "sampleLLM", json!({ "prompt": "?" }));
     let mut stream = here.open(call).await;
