@@ -3,6 +3,7 @@
 mod answers;
 mod edges;
 mod event_log;
+mod failovers;
 mod sessions;
 mod standalone_stream;
 
