@@ -329,7 +329,7 @@ impl EdgeConfig {
                 key: key.clone(),
             }),
             (None, None) => {
-                if !self.allow_plaintext && !is_loopback(&self.host) {
+                if !self.allow_plaintext && !self.host.trim().is_empty() && !is_loopback(&self.host) {
                     bad.add(
                         "HOST",
                         format!(

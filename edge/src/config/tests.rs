@@ -101,6 +101,37 @@ fn a_server_without_tokens_listens_on_loopback_only() {
 }
 
 #[test]
+fn beyond_loopback_there_is_tls_or_a_word_that_there_need_not_be() {
+    let listening_on = |host: &str| EdgeConfig {
+        host: host.into(),
+        ..EdgeConfig::default()
+    };
+    for host in ["0.0.0.0", "::", "192.168.1.5", "edge"] {
+        let bad = listening_on(host).check().unwrap_err().to_string();
+        for part in ["HOST", "TLS_CERT", "ALLOW_PLAINTEXT=true"] {
+            assert!(bad.contains(part), "{bad}");
+        }
+        let told = EdgeConfig {
+            allow_plaintext: true,
+            ..listening_on(host)
+        };
+        assert!(told.check().is_ok(), "{host}");
+        let encrypted = EdgeConfig {
+            tls_cert: Some("cert.pem".into()),
+            tls_key: Some("key.pem".into()),
+            ..listening_on(host)
+        };
+        let settings = encrypted.check().unwrap();
+        assert_eq!(settings.base.as_str(), "https://localhost:3232");
+        let half = EdgeConfig {
+            tls_key: None,
+            ..encrypted
+        };
+        assert_eq!(problems(&half), ["TLS_CERT"]);
+    }
+}
+
+#[test]
 fn a_base_uri_is_an_origin() {
     for (text, origin) in [
         ("https://mcp.example.com", Some("https://mcp.example.com")),
