@@ -77,7 +77,7 @@ impl RedisArgs {
         let set = |setting: &Option<String>| setting.clone().filter(|value| !value.is_empty());
         let address = match (set(&self.redis_url), set(&self.redis_host)) {
             (Some(url), _) => RedisAddress::parse(&url)?,
-            (None, Some(host)) => self.from_parts(&host)?,
+            (None, Some(host)) => self.of_parts(&host)?,
             (None, None) => return Ok(None),
         };
         Ok(Some(RedisAddress {
@@ -90,7 +90,7 @@ impl RedisArgs {
         }))
     }
 
-    fn from_parts(&self, host: &str) -> Result<RedisAddress, Error> {
+    fn of_parts(&self, host: &str) -> Result<RedisAddress, Error> {
         let scheme = if self.redis_tls { "rediss" } else { "redis" };
         let port = self.redis_port.unwrap_or(6379);
         let mut url = Url::parse(&format!("{scheme}://{host}:{port}"))

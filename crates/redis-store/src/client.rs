@@ -42,7 +42,7 @@ impl Redis {
         let meter = Arc::new(Meter::new(metrics));
         let db = nodes[0].redis_settings().db();
         let locator = match &address.topology {
-            Topology::Single => Some(Locator::Fixed(nodes[0].clone())),
+            Topology::Single => Some(Locator::Fixed(nodes[0].clone().into())),
             Topology::Sentinel { service } => Some(Locator::Master(Sentinels::start(
                 service.clone(),
                 &nodes,

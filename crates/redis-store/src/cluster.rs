@@ -209,7 +209,10 @@ impl Cluster {
         let mut links: Vec<Link> = self.links().values().cloned().collect();
         for seed in &self.0.seeds {
             if !self.links().contains_key(&Peer::of(seed)) {
-                links.push(Link::new(Locator::Fixed(seed.clone()), self.0.meter.clone()));
+                links.push(Link::new(
+                    Locator::Fixed(seed.clone().into()),
+                    self.0.meter.clone(),
+                ));
             }
         }
         links
@@ -247,7 +250,7 @@ impl Cluster {
     }
 
     fn link(&self, peer: &Peer) -> Link {
-        let create = || Link::new(Locator::Fixed(self.reach(peer)), self.0.meter.clone());
+        let create = || Link::new(Locator::Fixed(self.reach(peer).into()), self.0.meter.clone());
         self.links().entry(peer.clone()).or_insert_with(create).clone()
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Peer {
 /// How a server is found.
 #[derive(Clone)]
 pub(crate) enum Locator {
-    Fixed(ConnectionInfo),
+    Fixed(Arc<ConnectionInfo>),
     /// Whoever is the master now.
     Master(Arc<Sentinels>),
 }
@@ -135,7 +135,7 @@ impl Locator {
         prepare: impl FnOnce(ConnectionInfo) -> ConnectionInfo + Send,
     ) -> RedisResult<(MultiplexedConnection, Peer)> {
         let info = match self {
-            Self::Fixed(info) => info.clone(),
+            Self::Fixed(info) => ConnectionInfo::clone(info),
             Self::Master(sentinels) => sentinels.master().await?,
         };
         let peer = Peer::of(&info);

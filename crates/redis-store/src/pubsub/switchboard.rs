@@ -190,6 +190,8 @@ impl Switchboard {
                     if channel.confirmed {
                         _ = confirmed.send(Ok(()));
                     } else {
+                        // Whoever gave up waiting may ask again, for as long as Redis is away.
+                        channel.waiting.retain(|waiting| !waiting.is_closed());
                         channel.waiting.push(confirmed);
                         if channel.line.is_none() {
                             added.push(name);
@@ -297,7 +299,7 @@ impl Switchboard {
                     look_again(cluster);
                     return None;
                 };
-                let locator = Locator::Fixed(cluster.reach(&owner));
+                let locator = Locator::Fixed(cluster.reach(&owner).into());
                 let verbs = Verbs {
                     subscribe: "SSUBSCRIBE",
                     unsubscribe: "SUNSUBSCRIBE",
