@@ -53,6 +53,11 @@ impl Browser {
         })
     }
 
+    /// Every cookie that it was given, by name.
+    pub fn cookies(&self) -> &BTreeMap<String, String> {
+        &self.cookies
+    }
+
     /// Asks for these scopes only, separated by spaces.
     pub fn asking_for(mut self, scope: &str) -> Self {
         self.scope = Some(scope.to_owned());

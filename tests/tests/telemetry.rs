@@ -12,6 +12,8 @@ mod telemetry {
 
     mod admin;
     mod black_hole;
+    mod logs;
     mod metrics;
+    mod secrets;
     mod settings;
 }
