@@ -7,6 +7,7 @@ mod hosts;
 mod keys;
 mod problems;
 mod proxies;
+mod streams;
 mod upstreams;
 
 use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -20,6 +21,7 @@ pub use hosts::{AllowedHosts, AllowedOrigins};
 pub use keys::generate_key;
 pub use problems::{BadSetting, BadSettings};
 pub use proxies::TrustedProxies;
+pub use streams::StreamArgs;
 pub use upstreams::{UpstreamArgs, UpstreamReplicas};
 
 /// Exit code for settings that cannot be used (`EX_USAGE` of sysexits.h).
@@ -93,6 +95,8 @@ pub struct EdgeConfig {
     /// Comment line on quiet event streams, seconds. Shorter than the idle time of proxies in between.
     #[arg(long, env = "SSE_KEEP_ALIVE_SECS", default_value = "15")]
     pub sse_keep_alive_secs: String,
+    #[command(flatten)]
+    pub streams: StreamArgs,
     /// Access tokens whose introspection is remembered.
     #[arg(long, env = "TOKEN_CACHE_SIZE", default_value = "10000")]
     pub token_cache_size: String,
@@ -149,6 +153,7 @@ impl Default for EdgeConfig {
             leave_secs: "0".to_owned(),
             drain_timeout_secs: "10".to_owned(),
             sse_keep_alive_secs: "15".to_owned(),
+            streams: StreamArgs::default(),
             token_cache_size: "10000".to_owned(),
             token_cache_secs: "60".to_owned(),
             session_cache_size: "10000".to_owned(),
@@ -252,7 +257,13 @@ impl EdgeConfig {
             .take("TOKEN_CACHE_SIZE", "a number", &self.token_cache_size)
             .unwrap_or_default();
         let token_cache_age = bad.seconds("TOKEN_CACHE_SECS", &self.token_cache_secs, 60.0);
+        let streams = self.streams.check(&mut bad);
         let mcp = McpSettings {
+            retry_ms: streams.retry_ms,
+            max_stream_age: streams.max_age,
+            drain: limits.drain_timeout,
+            calls: streams.calls,
+            streams: streams.streams,
             session_cache_size: bad
                 .take("SESSION_CACHE_SIZE", "a number", &self.session_cache_size)
                 .unwrap_or_default(),

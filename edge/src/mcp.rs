@@ -15,10 +15,12 @@ mod headers;
 mod in_flight;
 mod initialize;
 mod input_bridge;
+mod leaving;
 mod legacy_message;
 mod legacy_sse;
 mod link;
 mod notifications;
+mod open_streams;
 mod operation;
 mod post;
 mod refusal;
@@ -29,13 +31,16 @@ mod session_tasks;
 mod sessions;
 mod stateless;
 mod streams;
+mod takeover;
 mod tasks;
 mod tool_facts;
 
 pub use delete::delete;
 pub use get::get;
+pub use in_flight::CallLimits;
 pub use legacy_message::legacy_message;
 pub use legacy_sse::legacy_sse;
+pub use open_streams::StreamLimits;
 pub use operation::http_version;
 pub use post::post;
 pub use stateless::StateKeys;
@@ -44,10 +49,11 @@ use std::{sync::Arc, time::Duration};
 
 use serving::CancellationToken;
 use telemetry::Metrics;
+use tokio::time::{Instant, timeout_at};
 
 use self::{
-    described::DescribedCache, in_flight::InFlight, link::Link, session_cache::SessionCache,
-    sessions::Sessions, tasks::Tasks, tool_facts::KnownTools,
+    described::DescribedCache, in_flight::InFlight, leaving::Leaving, link::Link, open_streams::OpenStreams,
+    session_cache::SessionCache, sessions::Sessions, tasks::Tasks, tool_facts::KnownTools,
 };
 use crate::Clients;
 
@@ -62,6 +68,14 @@ pub struct McpSettings {
     pub input_timeout: Duration,
     /// How long a feature may be silent during a call.
     pub call_idle_timeout: Duration,
+    /// How long a client whose connection the server ended is to wait before it comes back, milliseconds.
+    pub retry_ms: u64,
+    /// How long one connection carries a stream of a client that knows to come back. None: as long as it lasts.
+    pub max_stream_age: Option<Duration>,
+    /// How long calls get to end after a shutdown began.
+    pub drain: Duration,
+    pub calls: CallLimits,
+    pub streams: StreamLimits,
     /// Whether clients say on whose behalf they come. Otherwise all are the same user.
     pub knows_users: bool,
     /// Seal what clients keep between two rounds of a call.
@@ -75,6 +89,8 @@ pub struct Mcp {
     sessions: Sessions,
     link: Link,
     in_flight: Arc<InFlight>,
+    leaving: Leaving,
+    open_streams: OpenStreams,
     described: DescribedCache,
     known_tools: KnownTools,
     tasks: Tasks,
@@ -83,7 +99,7 @@ pub struct Mcp {
 }
 
 impl Mcp {
-    /// Connects to the session service, until `shutdown`.
+    /// Connects to the session service. What runs beside requests ends with [`Mcp::drained`].
     pub fn start(
         clients: Clients,
         settings: McpSettings,
@@ -95,15 +111,17 @@ impl Mcp {
             settings.session_cache_age,
             metrics,
         ));
-        let in_flight = Arc::new(InFlight::default());
-        let link = Link::start(
+        let in_flight = Arc::new(InFlight::new(settings.calls));
+        let leaving = Leaving::start(shutdown.clone(), settings.drain);
+        let (link, taken_over) = Link::start(
             clients.session.clone(),
             cache.clone(),
             in_flight.clone(),
-            shutdown.clone(),
+            &leaving,
         );
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(cache.clone().sweep()));
-        let known_tools = KnownTools::start(link.news(), shutdown.clone());
+        let stopped = leaving.stopped().clone();
+        tokio::spawn(stopped.clone().run_until_cancelled_owned(cache.clone().sweep()));
+        let known_tools = KnownTools::start(link.news(), stopped);
         let tasks = Tasks::new(clients.tasks.clone(), link.edge_id(), shutdown);
         let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
         let mcp = Self {
@@ -111,6 +129,8 @@ impl Mcp {
             sessions,
             link,
             in_flight,
+            leaving,
+            open_streams: OpenStreams::new(settings.streams),
             described: described::cache(),
             known_tools,
             tasks,
@@ -118,6 +138,16 @@ impl Mcp {
             settings,
         };
         Tasks::start(&mcp);
+        tokio::spawn(takeover::run(mcp.clone(), taken_over));
         mcp
+    }
+
+    /// Waits for calls that are under way, whether or not their clients are still there, until `deadline`; then ends what
+    /// runs beside requests.
+    pub async fn drained(&self, deadline: Instant) {
+        if timeout_at(deadline, self.in_flight.until_idle()).await.is_err() {
+            tracing::warn!("calls were still under way at the drain deadline");
+        }
+        self.leaving.stopped().cancel();
     }
 }

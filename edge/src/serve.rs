@@ -110,6 +110,7 @@ impl Edge {
     /// stops accepting after the leave time, lets requests end, and closes what is left when the drain time is over.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
         let limits = self.state.config.limits.clone();
+        let mcp = self.state.mcp.clone();
         let slots = self.connections;
         let rejections = self.state.metrics.rejections.clone();
         let closing = CancellationToken::new();
@@ -163,6 +164,8 @@ impl Edge {
             );
         }
         connections.shutdown().await;
+        // Those whose clients went on elsewhere.
+        mcp.drained(deadline).await;
         Ok(())
     }
 }

@@ -38,6 +38,14 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// No event: only how long the client waits before it reconnects, milliseconds.
+    pub fn retry(retry: u64) -> Self {
+        Self {
+            retry: Some(retry),
+            ..Self::default()
+        }
+    }
+
     /// The first event of the 2024-11-05 transport: where to POST.
     pub fn endpoint(uri: &'a str) -> Self {
         Self {

@@ -7,6 +7,7 @@ mod proxy;
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    process::ExitStatus,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -140,6 +141,41 @@ impl Stack {
             Parts::Processes(parts) => parts.kill(part),
         }
         Ok(())
+    }
+
+    /// Sends a process a signal, by its name without `SIG`: `STOP`, `CONT`, `TERM`.
+    pub fn signal(&self, part: &str, signal: &str) -> anyhow::Result<()> {
+        match &self.parts {
+            Parts::InProcess(_) => anyhow::bail!("only processes take signals"),
+            Parts::Processes(parts) => parts.signal(part, signal),
+        }
+    }
+
+    /// Whether a process has ended, and how.
+    pub fn ended(&mut self, part: &str) -> anyhow::Result<Option<ExitStatus>> {
+        match &mut self.parts {
+            Parts::InProcess(_) => anyhow::bail!("only processes end one by one"),
+            Parts::Processes(parts) => parts.ended(part),
+        }
+    }
+
+    /// Asks a process to end (SIGTERM), and waits until it has. It must end in time, and well.
+    pub async fn terminate(&mut self, part: &str) -> anyhow::Result<()> {
+        self.signal(part, "TERM")?;
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(status) = self.ended(part)? {
+                ensure!(status.success(), "{part} ended with {status}");
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "{part} does not end");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until every edge is ready.
+    pub async fn is_ready(&self) -> anyhow::Result<()> {
+        self.ready().await
     }
 
     /// Starts a killed process again, as it was.

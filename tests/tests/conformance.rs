@@ -11,8 +11,7 @@ const REVISIONS: [Requirements; 2] = [
         revision: "2025-11-25",
         // 30 that the revision requires, and 3 that the suite runs beside them without scoring.
         scenarios: 33,
-        // Looks at streams that the server ends in the middle of a call (SEP-1699), which it may and does not do.
-        unchecked: &["server-sse-polling"],
+        unchecked: &[],
         always_skipped: &[],
     },
     Requirements {

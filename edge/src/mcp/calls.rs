@@ -3,7 +3,11 @@
 //! A call runs in rounds. Each is one RPC; one that ends in `InputRequired` is followed by another, with the client's
 //! answers. Between rounds nobody but this loop knows of the call, so each may go to another replica.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use everything_proto::{
@@ -61,10 +65,13 @@ pub enum Call {
 }
 
 impl Call {
-    /// Whether calling twice does no harm. A tool's own hints come from whoever wrote it; see `annotations`.
-    pub fn is_repeatable(&self) -> bool {
+    /// Whether calling twice does no harm. A tool says so itself, by its annotations.
+    pub async fn is_repeatable(&self, mcp: &Mcp, context: &CallContext) -> bool {
         match self {
-            Self::Tool { .. } => false,
+            Self::Tool { name, .. } => {
+                let facts = mcp.known_tools.of(mcp, context.clone(), name).await;
+                facts.is_ok_and(|facts| facts.repeatable)
+            }
             Self::Resource { .. } | Self::Prompt { .. } | Self::Subscribe { .. } => true,
         }
     }
@@ -121,6 +128,28 @@ pub struct Run<'a> {
     pub call: &'a Call,
     pub meta: &'a RequestMeta,
     pub exchange: &'a Exchange,
+    /// What the client was told by an earlier run.
+    pub floor: &'a ProgressFloor,
+}
+
+/// Progress must rise ("Progress Flow"): what does not is left out, such as what a second run repeats.
+#[derive(Default)]
+pub struct ProgressFloor(Mutex<Option<f64>>);
+
+impl ProgressFloor {
+    pub fn new(told: Option<f64>) -> Self {
+        Self(Mutex::new(told))
+    }
+
+    /// Whether this is news; then it is the floor from now on.
+    pub fn passes(&self, progress: f64) -> bool {
+        let mut floor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let passes = floor.is_none_or(|floor| progress > floor);
+        if passes {
+            *floor = Some(progress);
+        }
+        passes
+    }
 }
 
 enum Round {
@@ -150,36 +179,42 @@ impl Run<'_> {
         )))
     }
 
+    /// Again, at another replica, where one dies under a call that does no harm twice.
     async fn round(&self, context: CallContext) -> Result<Round, Failure> {
         let mut attempt = 1;
         loop {
-            let mut heard = false;
-            match self.attempt(context.clone(), &mut heard).await {
-                Err(Broken::Status(status))
-                    if status.code() == Code::Unavailable
-                        && !heard
-                        && self.call.is_repeatable()
-                        && attempt < ATTEMPTS =>
-                {
-                    tokio::time::sleep(backoff(attempt)).await;
-                    attempt += 1;
-                }
-                Err(Broken::Status(status)) => return Err(Failure::of_feature(&status)),
-                Err(Broken::Failure(failure)) => return Err(failure),
+            let mut began = false;
+            let status = match self.attempt(context.clone(), &mut began).await {
                 Ok(round) => return Ok(round),
+                Err(Broken::Failure(failure)) => return Err(failure),
+                Err(Broken::Status(status)) => status,
+            };
+            if !is_lost(&status) {
+                return Err(Failure::of_feature(&status));
             }
+            if attempt < ATTEMPTS && self.call.is_repeatable(self.mcp, &context).await {
+                tokio::time::sleep(backoff(attempt)).await;
+                attempt += 1;
+                continue;
+            }
+            return Err(if began {
+                tracing::warn!(code = ?status.code(), "a call lost its feature replica");
+                lost()
+            } else {
+                Failure::of_feature(&status)
+            });
         }
     }
 
-    async fn attempt(&self, context: CallContext, heard: &mut bool) -> Result<Round, Broken> {
+    async fn attempt(&self, context: CallContext, began: &mut bool) -> Result<Round, Broken> {
         let mut events = self.call.start(self.mcp, context).await?;
+        *began = true;
         let idle = self.mcp.settings.call_idle_timeout;
         loop {
             let event = match tokio::time::timeout(idle, events.message()).await {
                 Ok(event) => event?.and_then(|event| event.event),
                 Err(_) => return Err(Broken::Failure(silent(idle))),
             };
-            *heard = true;
             let Some(event) = event else {
                 return Err(
                     Status::internal("the feature service ended a call without a terminal event").into(),
@@ -187,18 +222,23 @@ impl Run<'_> {
             };
             match event {
                 Event::Progress(progress) => {
-                    if let Some(token) = &self.meta.progress_token {
-                        self.notify(PROGRESS, self.asker.revision.progress(token, &progress))
-                            .await?;
+                    if let Some(token) = &self.meta.progress_token
+                        && self.floor.passes(progress.progress)
+                    {
+                        let message = self.asker.revision.progress(token, &progress);
+                        self.notify(PROGRESS, message, Some(progress.progress)).await?;
                     }
                 }
                 Event::Log(log) => {
                     if log.level() >= self.asker.session.log_level && log.level() != LogLevel::Unspecified {
-                        self.notify(MESSAGE, self.asker.revision.log(&log)).await?;
+                        self.notify(MESSAGE, self.asker.revision.log(&log), None).await?;
                     }
                 }
+                Event::CloseStream(close) => settled(self.exchange.disconnect(close.retry_ms).await)?,
                 Event::InputRequired(required) if required.requests.is_empty() => {
-                    return Err(Status::internal("a feature requires input but asks for none").into());
+                    return Err(Broken::Failure(Failure::Rpc(RpcError::internal(
+                        "a feature requires input but asks for none",
+                    ))));
                 }
                 Event::InputRequired(required) => {
                     let_end(events);
@@ -235,22 +275,28 @@ impl Run<'_> {
         worded.map_err(Failure::Rpc)
     }
 
-    async fn notify(&self, method: &'static str, message: Bytes) -> Result<(), Failure> {
+    async fn notify(
+        &self,
+        method: &'static str,
+        message: Bytes,
+        progress: Option<f64>,
+    ) -> Result<(), Failure> {
         let operation = Operation::to_client(method)
             .in_revision(self.asker.revision.version())
             .in_session(&self.asker.session.session_id);
         let message = operation.carried_by(message);
-        let sent = self.exchange.notify(message).instrument(operation.span()).await;
+        let sending = async {
+            match progress {
+                Some(progress) => self.exchange.notify_progress(message, progress).await,
+                None => self.exchange.notify(message).await,
+            }
+        };
+        let sent = sending.instrument(operation.span()).await;
         match sent {
             Ok(()) => operation.succeeded(b""),
             Err(_) => operation.broke(NOT_SENT),
         }
-        match sent {
-            Ok(()) => Ok(()),
-            Err(NotSent::SessionEnded) => Err(Failure::SessionEnded),
-            // Progress and logs are worth less than the call.
-            Err(NotSent::Unavailable | NotSent::StreamOver) => Ok(()),
-        }
+        settled(sent)
     }
 
     fn bridge<'b>(&'b self, moot: &'b CancellationToken) -> InputBridge<'b> {
@@ -294,9 +340,40 @@ impl From<Unanswered> for Failure {
             Unanswered::Error(error) | Unanswered::Refused(error) => Self::Rpc(error),
             Unanswered::Moot => Self::Rpc(RpcError::internal("the answer is not needed any more")),
             Unanswered::SessionEnded => Self::SessionEnded,
+            Unanswered::TakenOver => Self::TakenOver,
         }
     }
 }
+
+/// Progress and logs are worth less than the call, unless the call is not ours any more.
+fn settled(sent: Result<(), NotSent>) -> Result<(), Failure> {
+    match sent {
+        Ok(()) => Ok(()),
+        Err(NotSent::Unavailable | NotSent::Refused) => {
+            tracing::warn!("a notification was left out: it could not be logged");
+            Ok(())
+        }
+        Err(NotSent::SessionEnded) => Err(Failure::SessionEnded),
+        Err(NotSent::StreamOver) => Err(Failure::TakenOver),
+    }
+}
+
+/// Whether the status may mean that the replica died, or is about to. What a feature has to say travels in-band.
+pub fn is_lost(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::Aborted
+    )
+}
+
+/// The process that ran the call is gone, and nobody knows how far it came.
+pub fn lost() -> Failure {
+    Failure::Rpc(RpcError::internal(LOST))
+}
+
+/// What a client is told whose call died with a process.
+pub const LOST: &str =
+    "the server lost the process that worked on this request; send it again if that is safe";
 
 /// A feature that says nothing for too long.
 pub fn silent(idle: Duration) -> Failure {

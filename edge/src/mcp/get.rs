@@ -3,6 +3,7 @@
 
 use axum::{extract::State as Extract, response::Response};
 use http::HeaderMap;
+use serving::CancellationToken;
 
 use super::{
     event_body, headers,
@@ -32,9 +33,7 @@ pub async fn get(
         primed: revision.primes_streams(),
     };
     let frames = streams::attach(&state.mcp, session, last_event_id, wording).await?;
-    Ok(event_body::respond(
-        frames,
-        state.config.sse_keep_alive,
-        state.shutdown.clone(),
-    ))
+    // It ends by itself.
+    let never = CancellationToken::new();
+    Ok(event_body::respond(frames, state.config.sse_keep_alive, never))
 }

@@ -45,6 +45,8 @@ pub enum Unanswered {
     Moot,
     /// The session is over; nobody is left to tell.
     SessionEnded,
+    /// Another edge runs the call now.
+    TakenOver,
 }
 
 /// What it takes to ask the client of one call.
@@ -121,7 +123,9 @@ impl InputBridge<'_> {
             Ok(answer) => operation.succeeded(answer),
             Err(Unanswered::Error(error)) if error.code == REQUEST_TIMED_OUT => operation.broke(TIMEOUT),
             Err(Unanswered::Error(error) | Unanswered::Refused(error)) => operation.failed(error),
-            Err(Unanswered::Moot | Unanswered::SessionEnded) => operation.broke(CANCELLED),
+            Err(Unanswered::Moot | Unanswered::SessionEnded | Unanswered::TakenOver) => {
+                operation.broke(CANCELLED)
+            }
         }
         answer
     }
@@ -208,7 +212,9 @@ impl From<NotSent> for Unanswered {
     fn from(error: NotSent) -> Self {
         match error {
             NotSent::SessionEnded => Self::SessionEnded,
-            NotSent::Unavailable | NotSent::StreamOver => Self::Error(Fault::Unavailable.rpc_error()),
+            NotSent::StreamOver => Self::TakenOver,
+            NotSent::Unavailable => Self::Error(Fault::Unavailable.rpc_error()),
+            NotSent::Refused => Self::Error(Fault::Internal.rpc_error()),
         }
     }
 }

@@ -12,17 +12,18 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    exchange::Exchange,
+    exchange::{Described, Description, Exchange, NotSent, Repeats},
     headers,
     operation::{Carrier, Operation},
     post::{INSUFFICIENT_SCOPE, Job, serve, take_unanswered},
     refusal::HttpRefusal,
     scopes,
-    sessions::ActiveSession,
+    sessions::{ActiveSession, NoSession},
 };
 use crate::{
     Principal, State,
     authentication::challenge,
+    error::Fault,
     jsonrpc::{self, Incoming, Message, RequestId, RpcError},
     revisions::{self, ClientRequest},
 };
@@ -64,7 +65,6 @@ pub async fn legacy_message(
     for message in messages {
         match message {
             Ok(Message::Request { id, method, params }) => {
-                let exchange = Exchange::standalone(session.clone(), state.mcp.clients.session.clone());
                 let operation = Operation::of_client(&carrier, &method, params.as_deref())
                     .with_id(&id)
                     .in_session(&session.session_id);
@@ -74,7 +74,7 @@ pub async fn legacy_message(
                     params,
                     operation,
                 };
-                if let Some(refused) = take_up(&state, &principal, &session, taken, exchange).await? {
+                if let Some(refused) = take_up(&state, &principal, &session, taken).await? {
                     return Ok(refused);
                 }
             }
@@ -104,32 +104,17 @@ async fn take_up(
         params,
         operation,
     }: Taken,
-    exchange: Arc<Exchange>,
 ) -> Result<Option<Response>, HttpRefusal> {
     // Before `initialize` has settled a revision, the newest reads what all have alike.
     let revision = session.revision.unwrap_or_else(revisions::newest_with_sessions);
     let operation = operation.in_revision(revision.version());
-    let (request, meta) = match revision.request(&method, params.as_deref()) {
-        Ok(read) => read,
-        Err(error) => {
-            operation.failed(&error);
-            exchange.respond(jsonrpc::error(Some(&id), &error)).await;
-            return Ok(None);
-        }
-    };
-    let begins = matches!(request, ClientRequest::Initialize(_));
-    if session.revision.is_none() != begins && !matches!(request, ClientRequest::Ping) {
-        let sentence = if begins {
-            "this session has begun already"
-        } else {
-            "send initialize first"
-        };
-        let error = RpcError::invalid_request(sentence);
-        operation.failed(&error);
-        exchange.respond(jsonrpc::error(Some(&id), &error)).await;
-        return Ok(None);
-    }
-    if let Some(scope) = scopes::missing(&state.config, principal, &request) {
+    let read = revision.request(&method, params.as_deref()).and_then(|read| {
+        in_order(session, &read.0)?;
+        Ok(read)
+    });
+    if let Ok((request, _)) = &read
+        && let Some(scope) = scopes::missing(&state.config, principal, request)
+    {
         operation.broke(INSUFFICIENT_SCOPE);
         let refused = challenge::insufficient_scope(state, "/message", Some(&id), scope).await;
         return Ok(Some(refused));
@@ -137,20 +122,66 @@ async fn take_up(
     let working = state
         .mcp
         .in_flight
-        .begin(&session.session_id, &id)
+        .begin(&session.session_id, &session.user_id, &id)
         .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))
         .inspect_err(|refusal| operation.failed(&refusal.error))?;
-    let job = Job {
+    let described = read.as_ref().ok().map(|(request, _)| Described {
+        id: id.clone(),
+        method: method.clone(),
+        params,
+        repeats: Repeats::of(request),
+    });
+    let description = Description {
+        mcp: state.mcp.clone(),
         principal: principal.clone(),
-        session: session.clone(),
         revision,
-        id,
-        method,
-        request,
-        meta,
-        working,
-        operation,
+        requests: described.into_iter().collect(),
     };
-    tokio::spawn(serve(state.mcp.clone(), job, exchange));
+    let exchange = Exchange::standalone(session.clone(), description);
+    // What is accepted is answered, whatever becomes of this edge.
+    exchange.open().await.map_err(|error| {
+        let refusal: HttpRefusal = match error {
+            NotSent::SessionEnded => NoSession::NotFound.into(),
+            NotSent::Unavailable => Fault::Unavailable.into(),
+            NotSent::StreamOver | NotSent::Refused => Fault::Internal.into(),
+        };
+        operation.failed(&refusal.error);
+        refusal.of(Some(&id))
+    })?;
+    match read {
+        Ok((request, meta)) => {
+            let job = Job {
+                principal: principal.clone(),
+                session: session.clone(),
+                revision,
+                id,
+                method,
+                request,
+                meta,
+                working,
+                operation,
+                told: None,
+            };
+            tokio::spawn(serve(state.mcp.clone(), job, exchange));
+        }
+        Err(error) => {
+            operation.failed(&error);
+            let response = jsonrpc::error(Some(&id), &error);
+            exchange.respond(Some(&id), response).await;
+        }
+    }
     Ok(None)
+}
+
+/// `initialize` comes first, and once.
+fn in_order(session: &ActiveSession, request: &ClientRequest) -> Result<(), RpcError> {
+    let begins = matches!(request, ClientRequest::Initialize(_));
+    if session.revision.is_none() == begins || matches!(request, ClientRequest::Ping) {
+        return Ok(());
+    }
+    Err(RpcError::invalid_request(if begins {
+        "this session has begun already"
+    } else {
+        "send initialize first"
+    }))
 }

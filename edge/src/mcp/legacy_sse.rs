@@ -7,6 +7,7 @@ use axum::{extract::State as Extract, response::Response};
 use everything_proto::session::v1::CreateRequest;
 use futures::stream::{self, StreamExt};
 use http::HeaderMap;
+use serving::CancellationToken;
 
 use super::{
     event_body, headers,
@@ -41,11 +42,9 @@ pub async fn legacy_sse(
     // Relative, so that it holds behind any proxy.
     let endpoint = Frame::endpoint(&format!("/message?sessionId={session_id}")).encode();
     let frames = stream::iter([endpoint]).chain(frames).boxed();
-    Ok(event_body::respond(
-        frames,
-        state.config.sse_keep_alive,
-        state.shutdown.clone(),
-    ))
+    // It ends by itself.
+    let never = CancellationToken::new();
+    Ok(event_body::respond(frames, state.config.sse_keep_alive, never))
 }
 
 async fn create(state: &State, principal: &Principal) -> Result<String, HttpRefusal> {

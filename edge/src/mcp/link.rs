@@ -12,21 +12,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use everything_proto::{
     events::v1::Change,
-    session::v1::{Event, detached, session_service_client::SessionServiceClient},
+    session::v1::{CallTakenOver, Event, detached, session_service_client::SessionServiceClient},
 };
-use serving::{CancellationToken, GrpcChannel};
+use serving::GrpcChannel;
 use telemetry::propagation::{self, TraceParent};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use handles::EventSender;
 pub use handles::{Attachment, FollowGuard};
 
-use super::{in_flight::InFlight, session_cache::SessionCache};
+use super::{in_flight::InFlight, leaving::Leaving, session_cache::SessionCache};
 
 /// Commands that may wait for the link's task.
 const COMMAND_QUEUE: usize = 4096;
-/// Events that may wait for one client. A client that falls further behind is cut off, and resumes from the log.
-const ATTACHMENT_QUEUE: usize = 256;
-
+/// Calls that may wait to be taken over. Beyond, the link is opened anew, and they are told again.
+const TAKEOVER_QUEUE: usize = 4096;
 /// Changes that may wait for one listener. One that falls further behind is told of a gap.
 const NEWS_QUEUE: usize = 1024;
 
@@ -63,12 +63,14 @@ pub(crate) enum Command {
         session_id: Arc<str>,
         user_id: Arc<str>,
         last_event_id: String,
-        events: mpsc::Sender<StreamEvent>,
+        events: EventSender,
         number: u64,
         trace: TraceParent,
     },
     Detach {
         number: u64,
+        /// Of the last event that went to the client.
+        last_event_id: String,
     },
     Follow {
         session_id: Arc<str>,
@@ -110,26 +112,37 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the link's task, which ends with `shutdown`.
+    /// Starts the link's task, which ends when `leaving` says that nothing is left to do. Returns the calls that this edge
+    /// takes over, too.
     pub fn start(
         client: SessionServiceClient<GrpcChannel>,
         cache: Arc<SessionCache>,
         in_flight: Arc<InFlight>,
-        shutdown: CancellationToken,
-    ) -> Self {
+        leaving: &Leaving,
+    ) -> (Self, mpsc::Receiver<CallTakenOver>) {
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         let (up_sender, up) = watch::channel(false);
         let edge_id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
         let news = broadcast::Sender::new(NEWS_QUEUE);
-        let actor = actor::Actor::new(client, edge_id.clone(), cache, in_flight, up_sender, news.clone());
-        tokio::spawn(actor.run(receiver, shutdown));
-        Self {
+        let (taken_over, calls) = mpsc::channel(TAKEOVER_QUEUE);
+        let actor = actor::Actor::new(
+            client,
+            edge_id.clone(),
+            cache,
+            in_flight,
+            up_sender,
+            news.clone(),
+            taken_over,
+        );
+        tokio::spawn(actor.run(receiver, leaving.clone()));
+        let link = Self {
             commands,
             up,
             numbers: Arc::default(),
             news,
             edge_id,
-        }
+        };
+        (link, calls)
     }
 
     /// Random, new with every start of this edge.
@@ -162,7 +175,7 @@ impl Link {
         last_event_id: &str,
     ) -> Result<Attachment, LinkDown> {
         let number = self.numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (events, receiver) = mpsc::channel(ATTACHMENT_QUEUE);
+        let (events, attachment) = Attachment::new(number, self.commands.clone());
         self.send(Command::Attach {
             session_id: session_id.clone(),
             user_id: user_id.clone(),
@@ -171,7 +184,7 @@ impl Link {
             number,
             trace: propagation::current(),
         })?;
-        Ok(Attachment::new(number, receiver, self.commands.clone()))
+        Ok(attachment)
     }
 
     /// Has the session's control messages sent to this edge for as long as the guard lives. Returns when they flow.

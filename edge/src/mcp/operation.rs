@@ -46,6 +46,9 @@ use crate::{
 /// Longest method or target in a span's name, characters. Both are the client's words.
 const MAX_NAME: usize = 64;
 
+/// The call went to another edge.
+const TAKEN_OVER: &str = "taken_over";
+
 /// What brought a message.
 #[derive(Clone, Debug)]
 pub struct Carrier {
@@ -130,6 +133,27 @@ impl Operation {
         spans::set(&span, CLIENT_ADDRESS, carrier.client.to_string());
         set_transport(&span);
         Self::with_facts(span, is_tool, carrier.facts.clone(), measured)
+    }
+
+    /// A request of the client that another edge took, and this one runs again.
+    pub fn taken_over(method: &str, params: Option<&RawValue>) -> Self {
+        let seen = context::Glimpse::of(params);
+        let target = match method {
+            "tools/call" | "prompts/get" => seen.name.as_deref(),
+            _ => None,
+        };
+        let span = tracing::info_span!(
+            parent: None,
+            "mcp.server",
+            otel.name = name(method, target),
+            otel.kind = "server",
+        );
+        if seen.sender.is_valid() {
+            propagation::set_parent(&span, &seen.sender);
+        }
+        spans::set_text(&span, MCP_METHOD_NAME, method);
+        set_transport(&span);
+        Self::new(span, method == "tools/call")
     }
 
     /// A message to the client, as a part of whatever the current span is about.
@@ -256,6 +280,7 @@ impl Operation {
             Err(Failure::Rpc(error)) => self.failed(error),
             Err(Failure::Fault(fault)) => self.failed(&fault.rpc_error()),
             Err(Failure::SessionEnded) => self.failed(&HttpRefusal::from(NoSession::NotFound).error),
+            Err(Failure::TakenOver) => self.broke(TAKEN_OVER),
         }
     }
 

@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use super::{
     Mcp, answers, event_body,
-    exchange::{Exchange, Opening},
+    exchange::{Described, Description, Exchange, Opening, Repeats},
     headers, initialize, notifications,
     operation::{Carrier, Operation},
     refusal::HttpRefusal,
@@ -33,7 +33,7 @@ use crate::{
     revisions::{self, ClientRequest, RequestMeta, WithSessions},
 };
 
-pub use serve::{Job, call_description, serve};
+pub use serve::{Job, LEFT, serve};
 
 const INITIALIZE: &str = "initialize";
 /// The `error.type` of an operation that the token does not allow.
@@ -140,7 +140,9 @@ async fn begin(
         }
         Err(Failure::Rpc(error)) => Ok(rpc_error(id, &error)),
         Err(Failure::Fault(fault)) => Err(HttpRefusal::from(fault).of(Some(id))),
-        Err(Failure::SessionEnded) => Err(HttpRefusal::from(NoSession::NotFound).of(Some(id))),
+        Err(Failure::SessionEnded | Failure::TakenOver) => {
+            Err(HttpRefusal::from(NoSession::NotFound).of(Some(id)))
+        }
     }
 }
 
@@ -174,18 +176,22 @@ async fn one(
     let working = state
         .mcp
         .in_flight
-        .begin(&session.session_id, &id)
+        .begin(&session.session_id, &session.user_id, &id)
         .map_err(|refused| HttpRefusal::from(refused).of(Some(&id)))
         .inspect_err(|refusal| operation.failed(&refusal.error))?;
-    let call = call_description(&state.mcp, &id, &method, params.as_deref());
-    let (exchange, opened) = Exchange::post(
-        session.clone(),
-        state.mcp.clients.session.clone(),
+    let described = Described {
+        id: id.clone(),
+        method: method.clone(),
+        params,
+        repeats: Repeats::of(&request),
+    };
+    let description = Description {
+        mcp: state.mcp.clone(),
+        principal: principal.clone(),
         revision,
-        call,
-        1,
-        false,
-    );
+        requests: vec![described],
+    };
+    let (exchange, opened) = Exchange::post(session.clone(), description, 1, false);
     let job = Job {
         principal: principal.clone(),
         session: session.clone(),
@@ -196,6 +202,7 @@ async fn one(
         meta,
         working,
         operation,
+        told: None,
     };
     // On its own, so that the call goes on when its client drops.
     tokio::spawn(serve(state.mcp.clone(), job, exchange));
@@ -224,7 +231,7 @@ async fn batch(
     messages: Vec<Result<Message, Refusal>>,
 ) -> Result<Response, HttpRefusal> {
     let mut requests: Vec<Result<Read, Bytes>> = Vec::new();
-    let mut description = None;
+    let mut described = Vec::new();
     for message in messages {
         let (id, method, params) = match message {
             Ok(Message::Request { id, method, params }) => (id, method, params),
@@ -253,8 +260,12 @@ async fn batch(
                     operation.broke(INSUFFICIENT_SCOPE);
                     return Ok(challenge::insufficient_scope(state, "/mcp", None, scope).await);
                 }
-                description
-                    .get_or_insert_with(|| call_description(&state.mcp, &id, &method, params.as_deref()));
+                described.push(Described {
+                    id: id.clone(),
+                    method: method.clone(),
+                    repeats: Repeats::of(&request),
+                    params,
+                });
                 requests.push(Ok(Read {
                     id,
                     method,
@@ -272,14 +283,13 @@ async fn batch(
     if requests.is_empty() {
         return Ok(StatusCode::ACCEPTED.into_response());
     }
-    let (exchange, opened) = Exchange::post(
-        session.clone(),
-        state.mcp.clients.session.clone(),
+    let description = Description {
+        mcp: state.mcp.clone(),
+        principal: principal.clone(),
         revision,
-        description.unwrap_or_default(),
-        requests.len(),
-        true,
-    );
+        requests: described,
+    };
+    let (exchange, opened) = Exchange::post(session.clone(), description, requests.len(), true);
     for request in requests {
         let Read {
             id,
@@ -290,11 +300,15 @@ async fn batch(
         } = match request {
             Ok(request) => request,
             Err(error) => {
-                exchange.respond(error).await;
+                exchange.respond(None, error).await;
                 continue;
             }
         };
-        match state.mcp.in_flight.begin(&session.session_id, &id) {
+        match state
+            .mcp
+            .in_flight
+            .begin(&session.session_id, &session.user_id, &id)
+        {
             Ok(working) => {
                 let principal = principal.clone();
                 let session = session.clone();
@@ -308,13 +322,15 @@ async fn batch(
                     meta,
                     working,
                     operation,
+                    told: None,
                 };
                 tokio::spawn(serve(state.mcp.clone(), job, exchange.clone()));
             }
             Err(refused) => {
                 let refusal = HttpRefusal::from(refused);
                 operation.failed(&refusal.error);
-                exchange.respond(jsonrpc::error(Some(&id), &refusal.error)).await;
+                let response = jsonrpc::error(Some(&id), &refusal.error);
+                exchange.respond(Some(&id), response).await;
             }
         }
     }
@@ -380,21 +396,20 @@ fn respond(
     match opening {
         Opening::Json(body) => json_response(StatusCode::OK, body),
         Opening::Refused(refusal) => refusal.into_response(),
-        Opening::Stream(live) => {
-            let frames = streams::of_call(&state.mcp, session, revision, live);
-            // Ends with its last answer, which a shutdown waits for.
-            event_body::respond(
-                frames,
-                state.config.sse_keep_alive,
-                serving::CancellationToken::new(),
-            )
+        Opening::Stream { live, cursor } => {
+            let frames = streams::of_call(&state.mcp, session, revision, live, cursor);
+            let never = serving::CancellationToken::new();
+            event_body::respond(frames, state.config.sse_keep_alive, never)
         }
         // A stream that ends without a word: the request was given up, so nobody waits for an answer.
-        Opening::Nothing => event_body::respond(
-            futures::stream::empty().boxed(),
-            state.config.sse_keep_alive,
-            serving::CancellationToken::new(),
-        ),
+        Opening::Nothing => {
+            let never = serving::CancellationToken::new();
+            event_body::respond(
+                futures::stream::empty().boxed(),
+                state.config.sse_keep_alive,
+                never,
+            )
+        }
     }
 }
 

@@ -35,6 +35,14 @@ impl HttpRefusal {
         Self::new(StatusCode::BAD_REQUEST, error)
     }
 
+    /// `429`: the client has enough under way already.
+    pub fn too_many(sentence: &'static str) -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, RpcError::invalid_request(sentence))
+        }
+    }
+
     /// The refusal of a request, under its id.
     pub fn of(mut self, id: Option<&RequestId>) -> Self {
         self.id = id.cloned();
@@ -80,15 +88,13 @@ impl From<Refused> for HttpRefusal {
             Refused::Duplicate => Self::bad_request(RpcError::invalid_request(
                 "a request with this id is already in flight",
             )),
-            Refused::TooMany => Self {
-                retry_after_s: Some(1),
-                ..Self::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    RpcError::invalid_request(
-                        "the session has too many requests in flight; wait for some to end",
-                    ),
-                )
-            },
+            Refused::TooMany => {
+                Self::too_many("the session has too many requests in flight; wait for some to end")
+            }
+            Refused::TooManyOfUser => {
+                Self::too_many("the user has too many requests in flight; wait for some to end")
+            }
+            Refused::Overloaded => Fault::Overloaded.into(),
         }
     }
 }

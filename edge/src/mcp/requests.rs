@@ -32,6 +32,8 @@ pub enum Failure {
     Fault(Fault),
     /// The session ended meanwhile.
     SessionEnded,
+    /// Another edge runs the call now, and answers it.
+    TakenOver,
 }
 
 impl Failure {

@@ -161,7 +161,8 @@ impl Waiting<'_> {
                     // A wait of any length is a stream, which is kept alive and can be resumed.
                     match self.exchange.open().await {
                         Err(NotSent::SessionEnded) => return Err(Failure::SessionEnded),
-                        Ok(()) | Err(NotSent::StreamOver | NotSent::Unavailable) => {}
+                        Err(NotSent::StreamOver) => return Err(Failure::TakenOver),
+                        Ok(()) | Err(NotSent::Unavailable | NotSent::Refused) => {}
                     }
                     heard(&mut news, self.task_id).await;
                 }
@@ -205,7 +206,9 @@ impl Waiting<'_> {
             Ok(answers) => tasks::answer(self.mcp, self.task_id, user_id, answers).await,
             Err(Unanswered::Refused(error)) => tasks::refuse(self.mcp, self.task_id, user_id, error).await,
             Err(Unanswered::Moot) => return Ok(()),
-            Err(error @ (Unanswered::Error(_) | Unanswered::SessionEnded)) => return Err(error.into()),
+            Err(error @ (Unanswered::Error(_) | Unanswered::SessionEnded | Unanswered::TakenOver)) => {
+                return Err(error.into());
+            }
         };
         let task = changed.map_err(|status| tasks::failure(&status))?;
         Tasks::tell(self.mcp, user_id, &task).await;

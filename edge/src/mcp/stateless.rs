@@ -217,7 +217,7 @@ fn failed(failure: Failure) -> HttpRefusal {
         }
         Failure::Fault(fault) => fault.into(),
         // There is none that could end.
-        Failure::SessionEnded => Fault::Internal.into(),
+        Failure::SessionEnded | Failure::TakenOver => Fault::Internal.into(),
     }
 }
 

@@ -9,14 +9,18 @@ use everything_proto::{
 };
 use futures::stream::{self, Stream, StreamExt};
 use http::StatusCode;
+use serving::CancellationToken;
 use telemetry::propagation::{self, TraceParent};
+use tokio::time::Instant;
 use tracing::Span;
 
 use super::{
     Mcp,
+    calls::LOST,
     event_body::Frames,
     exchange::{Live, LiveFrame},
     link::{Attachment, Link, StreamEvent},
+    open_streams::OpenStream,
     operation::Operation,
     refusal::HttpRefusal,
     sessions::{ActiveSession, NoSession},
@@ -50,6 +54,7 @@ pub async fn attach(
     wording: Wording,
 ) -> Result<Frames, HttpRefusal> {
     let unavailable = || HttpRefusal::from(Fault::Unavailable);
+    let open = mcp.open_streams.begin(&session.session_id, &session.user_id)?;
     let mut attachment = mcp
         .link
         .attach(&session.session_id, &session.user_id, last_event_id)
@@ -61,9 +66,13 @@ pub async fn attach(
         // Events come only after `Attached`.
         StreamEvent::Event(_) => return Err(Fault::Internal.into()),
     };
-    let priming = wording
-        .primed
-        .then(|| Frame::priming(&wording.id(&cursor), None).encode());
+    let retry_ms = mcp.settings.retry_ms;
+    let first = if wording.primed {
+        Frame::priming(&wording.id(&cursor), Some(retry_ms)).encode()
+    } else {
+        Frame::retry(retry_ms).encode()
+    };
+    let end = End::of(mcp, &wording, mcp.leaving.begun());
     let follower = Follower {
         link: mcp.link.clone(),
         session,
@@ -71,8 +80,11 @@ pub async fn attach(
         last_event_id: cursor,
         source: Source::Log(attachment),
         traced: Traced::current(),
+        end,
+        retry_ms,
+        _open: Some(open),
     };
-    Ok(stream::iter(priming).chain(follower.frames()).boxed())
+    Ok(stream::iter([first]).chain(follower.frames()).boxed())
 }
 
 /// The frames of a call's own stream: as the call sends them, and from the log where the client fell behind.
@@ -81,19 +93,30 @@ pub fn of_call(
     session: Arc<ActiveSession>,
     revision: &'static dyn WithSessions,
     live: Live,
+    cursor: String,
 ) -> Frames {
     let wording = Wording {
         revision,
         id_prefix: String::new(),
         primed: false,
     };
+    // Clients that do not know to come back get the answer on this connection.
+    let end = if revision.primes_streams() {
+        End::of(mcp, &wording, mcp.leaving.short_calls_over())
+    } else {
+        End::never()
+    };
     let follower = Follower {
         link: mcp.link.clone(),
         session,
         wording,
-        last_event_id: String::new(),
+        last_event_id: cursor,
         source: Source::Call(live),
         traced: Traced::current(),
+        end,
+        retry_ms: mcp.settings.retry_ms,
+        // Counts as the call that it is.
+        _open: None,
     };
     follower.frames().boxed()
 }
@@ -107,6 +130,16 @@ struct Follower {
     last_event_id: String,
     source: Source,
     traced: Traced,
+    end: End,
+    retry_ms: u64,
+    _open: Option<OpenStream>,
+}
+
+/// When the connection ends before the stream does; the client comes back for the rest (SEP-1699).
+#[derive(Clone)]
+struct End {
+    at: Option<Instant>,
+    leaving: CancellationToken,
 }
 
 /// The span of the request that opened the stream, and the traces that it leads to.
@@ -130,6 +163,22 @@ impl Follower {
     }
 
     async fn next(&mut self) -> Option<Bytes> {
+        if matches!(self.source, Source::Over) {
+            return None;
+        }
+        let end = self.end.clone();
+        tokio::select! {
+            biased;
+            () = end.reached() => {
+                self.source = Source::Over;
+                Some(Frame::retry(self.retry_ms).encode())
+            }
+            frame = self.next_of_source() => frame,
+        }
+    }
+
+    /// Cancel-safe.
+    async fn next_of_source(&mut self) -> Option<Bytes> {
         loop {
             match &mut self.source {
                 Source::Call(live) => match live.next().await {
@@ -189,6 +238,38 @@ impl Traced {
     }
 }
 
+impl End {
+    fn of(mcp: &Mcp, wording: &Wording, leaving: &CancellationToken) -> Self {
+        let age = mcp.settings.max_stream_age;
+        Self {
+            at: age
+                .filter(|_| wording.revision.primes_streams())
+                .map(|age| Instant::now() + age),
+            leaving: leaving.clone(),
+        }
+    }
+
+    fn never() -> Self {
+        Self {
+            at: None,
+            leaving: CancellationToken::new(),
+        }
+    }
+
+    async fn reached(&self) {
+        let aged = async {
+            match self.at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = aged => {}
+            () = self.leaving.cancelled() => {}
+        }
+    }
+}
+
 impl Wording {
     fn id(&self, event_id: &str) -> String {
         format!("{}{event_id}", self.id_prefix)
@@ -228,11 +309,18 @@ impl Wording {
     }
 }
 
-/// The edge that ran the call is gone, and with it the answer.
+/// The edge that ran the call is gone, and with it the answers; several of a batch come as one (2025-03-26).
 fn interruption(call: &OpenCall) -> Option<Bytes> {
-    let id = RequestId::from_json(&call.request_id_json).ok()?;
-    let sentence = "the server lost the process that worked on this request; send it again if that is safe";
-    Some(jsonrpc::error(Some(&id), &RpcError::internal(sentence)))
+    let mut errors: Vec<Bytes> = call
+        .requests
+        .iter()
+        .filter_map(|request| RequestId::from_json(&request.request_id_json).ok())
+        .map(|id| jsonrpc::error(Some(&id), &RpcError::internal(LOST)))
+        .collect();
+    match errors.len() {
+        0 | 1 => errors.pop(),
+        _ => Some(jsonrpc::batch(&errors)),
+    }
 }
 
 fn refuse<T>(reason: Reason) -> Result<T, HttpRefusal> {

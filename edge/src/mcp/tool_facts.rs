@@ -28,9 +28,12 @@ pub struct ToolFacts {
     pub mirrored: Vec<MirroredParam>,
     pub task_support: TaskSupport,
     pub asks_before_task: bool,
+    /// By its annotations it can be called twice without harm: it only reads, or is idempotent.
+    pub repeatable: bool,
 }
 
-/// Which arguments of which tool are repeated in headers, and which can be tasks, by user, as users may see different tools.
+/// Which arguments of which tool are repeated in headers, which can be tasks, and which can be called again, by user, as
+/// users may see different tools.
 #[derive(Clone)]
 pub struct KnownTools(Cache<Arc<str>, Arc<ByTool>>);
 
@@ -93,12 +96,15 @@ async fn load(mcp: &Mcp, context: CallContext) -> Result<Arc<ByTool>, Fault> {
                 mirrored: mirrored_params(&tool.input_schema_json),
                 task_support: tool.task_support(),
                 asks_before_task: tool.asks_before_task,
+                repeatable: tool.annotations.is_some_and(|hints| {
+                    hints.read_only.unwrap_or_default() || hints.idempotent.unwrap_or_default()
+                }),
             };
             let is_plain = matches!(
                 facts.task_support,
                 TaskSupport::Unspecified | TaskSupport::Forbidden
             );
-            if !facts.mirrored.is_empty() || !is_plain {
+            if !facts.mirrored.is_empty() || !is_plain || facts.repeatable {
                 by_tool.insert(tool.name, Arc::new(facts));
             }
         }

@@ -55,10 +55,13 @@ pub struct Config {
     /// The same in bytes.
     #[arg(long, env = "SESSION_LOG_MAX_BYTES", default_value_t = 8 * 1024 * 1024)]
     pub session_log_max_bytes: usize,
+    /// How long such an event is kept, seconds.
+    #[arg(long, env = "SESSION_LOG_MAX_AGE", default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(1..=30 * 24 * 3600))]
+    pub session_log_max_age: u64,
     /// How often an edge and this service show each other that they are alive, milliseconds.
     #[arg(long, env = "SESSION_HEARTBEAT_MS", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub session_heartbeat_ms: u64,
-    /// How long an edge may be away before the calls that it ran are ended, milliseconds. At least two heartbeats are
+    /// How long an edge may be away before the calls that it ran are ended or moved, milliseconds. At least two heartbeats are
     /// waited.
     #[arg(long, env = "SESSION_EDGE_GRACE_MS", default_value_t = 5_000)]
     pub session_edge_grace_ms: u64,
@@ -84,6 +87,7 @@ impl Default for Config {
             session_max_subscriptions: 1_000,
             session_log_max_events: 1_000,
             session_log_max_bytes: 8 * 1024 * 1024,
+            session_log_max_age: 3_600,
             session_heartbeat_ms: 2_000,
             session_edge_grace_ms: 5_000,
             task_ttl: 3_600,
@@ -106,6 +110,7 @@ impl Config {
             max_subscriptions: self.session_max_subscriptions,
             log_max_entries: self.session_log_max_events.max(1),
             log_max_bytes: self.session_log_max_bytes,
+            log_max_age: Duration::from_secs(self.session_log_max_age),
             ..StoreSettings::default()
         }
     }

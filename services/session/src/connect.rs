@@ -1,6 +1,9 @@
 //! What an edge says on its link.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use everything_proto::session::v1::{
     ConnectRequest, Drain, Heartbeat, Welcome, connect_request::Message as In,
@@ -65,6 +68,7 @@ impl Hub {
             heartbeat_interval_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }));
         tracing::info!(edge = link.edge, "an edge has connected");
+        self.remind_of_calls(&link);
         self.serve_link(&link, &mut inbound).await;
         link.closed.cancel();
         let (attachments, is_last) = lock(&self.table).remove_link(&link);
@@ -118,7 +122,11 @@ impl Hub {
                 link.closed.cancel();
             }
             In::Attach(attach) => self.attach(link, attach),
-            In::Detach(detach) => self.detach(link.id, detach.attachment),
+            In::Detach(detach) => {
+                // What reached no client goes to the next one.
+                let delivered = detach.last_event_id.parse().ok();
+                self.detach(link.id, detach.attachment, delivered);
+            }
             In::Follow(follow) => self.follow(link, follow),
             In::Unfollow(unfollow) => {
                 if let Ok(id) = SessionId::parse(&unfollow.session_id) {
@@ -133,6 +141,7 @@ impl Hub {
                 self.touch(ids);
             }
             In::Heartbeat(_) => {}
+            In::Drain(_) => link.draining.store(true, Ordering::Relaxed),
         }
     }
 }

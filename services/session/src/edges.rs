@@ -1,4 +1,5 @@
-//! Edges that died: the calls that they ran end in a clear event.
+//! Edges that died, and what becomes of the calls that they ran: those that can be run again go to an edge that lives,
+//! the others end in a clear event.
 //!
 //! The store keeps a lease for each edge, renewed by whichever replica has its link. An edge counts as dead once this
 //! replica has seen its lease ended for a whole grace time, while the store answered: so neither a restart of the services
@@ -6,9 +7,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use everything_proto::session::v1::{CallTakenOver, connect_response::Message as Out};
 use tokio::time::Instant;
 
-use crate::{Error, link::Link, routing::Hub};
+use crate::{
+    Error, SessionId, StreamName,
+    link::Link,
+    routing::Hub,
+    store::{Fate, NOBODY, TakenOver},
+    sync::lock,
+};
 
 /// A lease outlives this many heartbeats.
 const LEASE_HEARTBEATS: u32 = 3;
@@ -41,27 +49,91 @@ impl Hub {
         let now = Instant::now();
         for edge in ended {
             let since = *lost.entry(edge.clone()).or_insert(now);
-            if now.duration_since(since) < self.settings.edge_grace {
+            // What was handed over waits for nobody.
+            if edge != NOBODY && now.duration_since(since) < self.settings.edge_grace {
                 continue;
             }
             match self.bury(&edge).await {
-                Ok(()) => _ = lost.remove(&edge),
+                Ok(true) => _ = lost.remove(&edge),
+                // Of what is left, some may fit an edge that comes.
+                Ok(false) => {}
                 Err(error) => tracing::warn!(%error, edge, "the calls of a dead edge could not be ended"),
             }
         }
     }
 
-    async fn bury(&self, edge: &str) -> Result<(), Error> {
-        let mut interrupted = 0_usize;
-        for (id, stream) in self.store.calls_of(edge).await? {
-            if let Some((_, position)) = self.store.interrupt(&id, &stream, edge).await? {
-                self.announce(&id, &stream, position).await;
-                interrupted += 1;
+    /// Finds edges for what was handed over, without waiting for the next look.
+    pub(crate) fn place_handed_over(self: &Arc<Self>) {
+        let hub = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = hub.bury(NOBODY).await {
+                tracing::debug!(%error, "what was handed over waits");
+            }
+        });
+    }
+
+    /// Tells an edge on its new link what it took over, in case it was told on one that broke.
+    pub(crate) fn remind_of_calls(self: &Arc<Self>, link: &Arc<Link>) {
+        let (hub, link) = (self.clone(), link.clone());
+        self.tasks.spawn(async move {
+            let reminded = async {
+                for (id, call) in hub.store.calls_of(&link.edge).await? {
+                    if let Some(taken) = hub.store.taken_over(&id, &call, &link.edge).await? {
+                        link.send(taken_over(&id, &call, taken));
+                    }
+                }
+                Ok::<_, Error>(())
+            };
+            if let Err(error) = reminded.await {
+                tracing::warn!(%error, "an edge was not told what it took over");
+                // Its next link tells it.
+                link.closed.cancel();
+            }
+        });
+    }
+
+    /// True: no call of the edge is left.
+    async fn bury(&self, edge: &str) -> Result<bool, Error> {
+        let (mut interrupted, mut moved, mut waiting) = (0_usize, 0_usize, false);
+        for (id, call) in self.store.calls_of(edge).await? {
+            let link = lock(&self.table).link_for_call(edge, self.next_number());
+            let to = link.as_ref().map(|link| link.edge.as_str());
+            match (self.store.bury(&id, &call, edge, to).await?, link) {
+                (Fate::Interrupted(position), _) => {
+                    self.announce(&id, &call.of_messages(), position).await;
+                    interrupted += 1;
+                }
+                (Fate::TakenOver(taken), Some(link)) => {
+                    link.send(taken_over(&id, &call, taken));
+                    moved += 1;
+                }
+                (Fate::Waiting, _) => waiting = true,
+                (Fate::NotOpen | Fate::TakenOver(_), _) => {}
             }
         }
-        if interrupted > 0 {
-            tracing::warn!(edge, interrupted, "ended the calls of a dead edge");
+        if interrupted > 0 || moved > 0 {
+            tracing::warn!(
+                edge,
+                interrupted,
+                moved,
+                "an edge is gone; its calls were ended or moved"
+            );
         }
-        self.store.forget_edge(edge).await
+        if waiting {
+            return Ok(false);
+        }
+        self.store.forget_edge(edge).await?;
+        Ok(true)
     }
+}
+
+fn taken_over(id: &SessionId, call: &StreamName, taken: TakenOver) -> Out {
+    Out::CallTakenOver(CallTakenOver {
+        session_id: id.as_str().to_owned(),
+        user_id: taken.user.as_str().to_owned(),
+        stream: call.as_str().to_owned(),
+        call: Some(taken.call),
+        progress: taken.progress,
+        asked: taken.asked,
+    })
 }

@@ -16,6 +16,8 @@ const MAX_STREAM_NAME_CHARS: usize = 64;
 
 /// The stream of the standalone GET.
 const STANDALONE: &str = "g";
+/// How the names of calls begin that speak on the standalone stream.
+const ON_STANDALONE: &str = "g_";
 
 /// One of the session's streams: the standalone one, or a call's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +44,25 @@ pub struct NewEntry {
     pub is_final: bool,
     /// The entry asks the client something under this id.
     pub awaits_answer: Option<String>,
+    /// What of the call is to be answered after this entry, where that changes.
+    pub still_open: Option<OpenCall>,
+    /// The progress that the entry reports.
+    pub progress: Option<f64>,
+}
+
+/// Entries that are logged together, or not at all.
+#[derive(Clone, Debug)]
+pub struct NewEntries {
+    /// The call that says them, or the standalone stream.
+    pub call: StreamName,
+    /// Who runs the call. Empty on the standalone stream.
+    pub edge: String,
+    pub entries: Vec<NewEntry>,
+    /// Tells this append from all others. Empty: it is never made again.
+    pub key: String,
+    /// It may have been made already.
+    pub again: bool,
+    pub trace: TraceContext,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +132,15 @@ impl StreamName {
         self.0 == STANDALONE
     }
 
+    /// Where the messages of the call of this name go.
+    pub fn of_messages(&self) -> Self {
+        if self.0.starts_with(ON_STANDALONE) {
+            Self::standalone()
+        } else {
+            self.clone()
+        }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -174,6 +204,8 @@ impl NewEntry {
             payload: NewPayload::Message(json.into()),
             is_final: false,
             awaits_answer: None,
+            still_open: None,
+            progress: None,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use everything_proto::session::v1::{
     AnswerRequest, AnswerResponse, AppendRequest, AppendResponse, CancelRequest, CancelResponse,
     ConnectRequest, ConnectResponse, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse,
-    GetRequest, GetResponse, UpdateRequest, UpdateResponse, session_service_server::SessionService,
+    GetRequest, GetResponse, HandOverRequest, HandOverResponse, UpdateRequest, UpdateResponse,
+    session_service_server::SessionService,
 };
 use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
@@ -81,6 +82,14 @@ impl SessionService for Grpc {
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelResponse>, Status> {
         self.operations.cancel(request.into_inner()).await?;
         Ok(Response::new(CancelResponse {}))
+    }
+
+    async fn hand_over(
+        &self,
+        request: Request<HandOverRequest>,
+    ) -> Result<Response<HandOverResponse>, Status> {
+        let accepted = self.operations.hand_over(request.into_inner()).await?;
+        Ok(Response::new(HandOverResponse { accepted }))
     }
 
     async fn connect(

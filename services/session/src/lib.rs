@@ -30,7 +30,7 @@ mod topics;
 pub use config::Config;
 pub use error::Error;
 pub use event_log::{
-    CursorFacts, EventId, LogEntry, NewEntry, NewPayload, Page, Payload, Position, StreamName,
+    CursorFacts, EventId, LogEntry, NewEntries, NewEntry, NewPayload, Page, Payload, Position, StreamName,
 };
 pub use ownership::{SessionId, UserId};
 pub use service::{Dependencies, Service};

@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -32,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) edge: String,
     pub(crate) closed: CancellationToken,
     pub(crate) starts: Arc<Semaphore>,
+    /// The edge shuts down.
+    pub(crate) draining: AtomicBool,
     queue: mpsc::UnboundedSender<Queued>,
     pages: Arc<Semaphore>,
     control: Arc<AtomicUsize>,
@@ -61,6 +63,7 @@ impl Link {
             edge,
             closed: outbound.closed,
             starts: Arc::new(Semaphore::new(CONCURRENT_STARTS)),
+            draining: AtomicBool::new(false),
             queue: outbound.sender,
             pages: Arc::new(Semaphore::new(QUEUED_PAGES)),
             control: outbound.control,

@@ -14,8 +14,8 @@ use everything_proto::{
 use telemetry::{conventions::hashed, propagation};
 
 use crate::{
-    Error, EventId, Handshake, NewEntry, NewPayload, Session, SessionId, SessionUpdate, StreamName, UserId,
-    connect::check_edge_id, routing::Hub,
+    Error, EventId, Handshake, NewEntries, NewEntry, NewPayload, Session, SessionId, SessionUpdate,
+    StreamName, UserId, connect::check_edge_id, routing::Hub,
 };
 
 /// Bounds on what one request may carry.
@@ -42,6 +42,9 @@ const MAX_URIS: usize = 256;
 const MAX_REQUEST_ID_BYTES: usize = 1024;
 const MAX_REASON_BYTES: usize = 4 * 1024;
 const MAX_METHOD_BYTES: usize = 256;
+/// Requests of one batch.
+const MAX_REQUESTS: usize = 4 * 1024;
+const MAX_KEY_BYTES: usize = 64;
 
 /// The operations on sessions.
 pub(crate) struct Operations {
@@ -142,26 +145,35 @@ impl Operations {
 
     pub(crate) async fn append(&self, request: proto::AppendRequest) -> Result<Vec<EventId>, Error> {
         let (id, user) = names(&request.session_id, &request.user_id)?;
-        let stream = StreamName::parse(&request.stream)?;
+        let call = StreamName::parse(&request.stream)?;
         if request.entries.is_empty() {
             return Err(Error::Invalid("entries: at least one".to_owned()));
         }
         bounded("entries", request.entries.len(), self.limits.max_entries)?;
+        bounded("key", request.key.len(), MAX_KEY_BYTES)?;
         let entries = request
             .entries
             .into_iter()
-            .map(|entry| self.entry(&stream, entry))
+            .map(|entry| self.entry(&call, entry))
             .collect::<Result<Vec<_>, _>>()?;
-        let context = Option::from(propagation::current()).unwrap_or_default();
-        let positions = self
-            .hub
-            .store
-            .append(&id, &user, &stream, &entries, &context)
-            .await?;
+        let edge = match call.is_standalone() {
+            true => String::new(),
+            false => check_edge_id(request.edge_id)?,
+        };
+        let entries = NewEntries {
+            call,
+            edge,
+            entries,
+            key: request.key,
+            again: request.again,
+            trace: Option::from(propagation::current()).unwrap_or_default(),
+        };
+        let positions = self.hub.store.append(&id, &user, &entries).await?;
+        let stream = entries.call.of_messages();
         // A stream that was only opened has nothing for anybody yet.
         let is_news = |entry: &NewEntry| !matches!(entry.payload, NewPayload::Open(_));
         if let Some(last) = positions.last()
-            && entries.iter().any(is_news)
+            && entries.entries.iter().any(is_news)
         {
             self.hub.announce(&id, &stream, *last).await;
         }
@@ -211,23 +223,42 @@ impl Operations {
             payload,
             is_final: entry.r#final,
             awaits_answer,
+            still_open: entry.still_open.map(|call| self.call(call)).transpose()?,
+            progress: entry.progress.filter(|progress| progress.is_finite()),
         })
     }
 
     fn call(&self, call: proto::OpenCall) -> Result<proto::OpenCall, Error> {
-        bounded(
-            "request_id_json",
-            call.request_id_json.len(),
-            MAX_REQUEST_ID_BYTES,
-        )?;
-        bounded("method", call.method.len(), MAX_METHOD_BYTES)?;
-        bounded(
-            "params_json",
-            call.params_json.len(),
-            self.limits.max_message_bytes,
-        )?;
+        bounded("requests", call.requests.len(), MAX_REQUESTS)?;
+        for request in &call.requests {
+            bounded(
+                "request_id_json",
+                request.request_id_json.len(),
+                MAX_REQUEST_ID_BYTES,
+            )?;
+            bounded("method", request.method.len(), MAX_METHOD_BYTES)?;
+        }
+        let params = call
+            .requests
+            .iter()
+            .map(|request| request.params_json.len())
+            .sum();
+        bounded("params_json", params, self.limits.max_message_bytes)?;
         let edge_id = check_edge_id(call.edge_id)?;
         Ok(proto::OpenCall { edge_id, ..call })
+    }
+
+    pub(crate) async fn hand_over(&self, request: proto::HandOverRequest) -> Result<bool, Error> {
+        let (id, user) = names(&request.session_id, &request.user_id)?;
+        let call = StreamName::parse(&request.stream)?;
+        let edge = check_edge_id(request.edge_id)?;
+        let store = &self.hub.store;
+        let accepted =
+            store.has_other_edge(&edge).await? && store.hand_over(&id, &user, &call, &edge).await?;
+        if accepted {
+            self.hub.place_handed_over();
+        }
+        Ok(accepted)
     }
 
     pub(crate) async fn answer(&self, request: proto::AnswerRequest) -> Result<bool, Error> {

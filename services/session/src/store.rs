@@ -8,14 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use change_feed::ChangeId;
-use everything_proto::{
-    events::v1::{Change, TraceContext},
-    session::v1::OpenCall,
-};
+use everything_proto::{events::v1::Change, session::v1::OpenCall};
 
 pub use self::{memory::MemoryStore, redis::RedisStore};
 use crate::{
-    CursorFacts, Error, NewEntry, Page, Position, Session, SessionId, SessionUpdate, StreamName, UserId,
+    CursorFacts, Error, NewEntries, Page, Position, Session, SessionId, SessionUpdate, StreamName, UserId,
 };
 
 /// Bounds and times of a store.
@@ -33,6 +30,8 @@ pub struct StoreSettings {
     pub log_max_entries: usize,
     /// The same in bytes of payload.
     pub log_max_bytes: usize,
+    /// Age at which entries give way, with the next entry or renewal.
+    pub log_max_age: Duration,
 }
 
 impl Default for StoreSettings {
@@ -45,6 +44,7 @@ impl Default for StoreSettings {
             max_awaited: 64,
             log_max_entries: 1_000,
             log_max_bytes: 8 * 1024 * 1024,
+            log_max_age: Duration::from_secs(3_600),
         }
     }
 }
@@ -57,6 +57,10 @@ pub const PAGE_BYTES: usize = 256 * 1024;
 pub const CANCEL_MEMORY: Duration = Duration::from_secs(30);
 /// Cancellations that a session keeps. The oldest give way.
 pub const MAX_CANCELS: usize = 32;
+/// Edges that may take a call over, one after another. One whose edges all die may be the reason.
+pub const MAX_TAKEOVERS: u32 = 3;
+/// Who runs calls that were handed over, until an edge takes them.
+pub const NOBODY: &str = "-handed-over-";
 /// Bytes that an entry is taken to cost besides its payload.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 
@@ -76,6 +80,30 @@ pub struct Held {
     pub cursor: Position,
     /// Who received it so far.
     pub superseded: Option<String>,
+}
+
+/// What becomes of a call of an edge that is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It is not an open call of that edge.
+    NotOpen,
+    /// It ended with the entry at this place.
+    Interrupted(Position),
+    TakenOver(TakenOver),
+    /// It waits for an edge that takes it.
+    Waiting,
+}
+
+/// A call as another edge takes it over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakenOver {
+    pub user: UserId,
+    /// Its `edge_id` is the new edge's.
+    pub call: OpenCall,
+    /// The highest progress that was logged.
+    pub progress: Option<f64>,
+    /// What the client was asked and did not answer.
+    pub asked: Vec<String>,
 }
 
 /// A request to the client and its answer.
@@ -120,16 +148,16 @@ pub trait Sessions: Send + Sync + 'static {
 /// What the clients of sessions must not miss.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
-    /// Logs all entries or none. On a call's stream the first entry ever opens it ([`Error::StreamNotOpen`] otherwise,
-    /// and after the final entry; [`Error::StreamOpen`] for a second one); the final entry forgets the call and what it
-    /// asked. The standalone stream is always open.
+    /// Logs all entries or none. The first entry ever of a call opens it ([`Error::StreamNotOpen`] otherwise, after the
+    /// final entry, and for an edge that does not run the call; [`Error::StreamOpen`] for a second one); the final entry
+    /// forgets the call and what it asked. The standalone stream is always open.
+    ///
+    /// An append that is made again is logged once. Where the log no longer holds the first one, it is logged anew.
     async fn append(
         &self,
         id: &SessionId,
         user: &UserId,
-        stream: &StreamName,
-        entries: &[NewEntry],
-        trace: &TraceContext,
+        entries: &NewEntries,
     ) -> Result<Vec<Position>, Error>;
 
     async fn inspect(
@@ -227,13 +255,35 @@ pub trait Edges: Send + Sync + 'static {
     /// The open calls of an edge. May name calls that have ended.
     async fn calls_of(&self, edge: &str) -> Result<Vec<(SessionId, StreamName)>, Error>;
 
-    /// Ends a call of a dead edge with [`crate::Payload::Interrupted`], once. `None`: it is not an open call of that edge.
-    async fn interrupt(
+    /// Whether the lease of another edge than this one stands.
+    async fn has_other_edge(&self, edge: &str) -> Result<bool, Error>;
+
+    /// Decides about a call of an edge that is gone: one that cannot be run again, or was too often, ends with
+    /// [`crate::Payload::Interrupted`]; any other goes to the edge `to`, or waits where there is none.
+    async fn bury(
         &self,
         id: &SessionId,
-        stream: &StreamName,
+        call: &StreamName,
         edge: &str,
-    ) -> Result<Option<(OpenCall, Position)>, Error>;
+        to: Option<&str>,
+    ) -> Result<Fate, Error>;
+
+    /// The call, if this edge took it over and runs it.
+    async fn taken_over(
+        &self,
+        id: &SessionId,
+        call: &StreamName,
+        edge: &str,
+    ) -> Result<Option<TakenOver>, Error>;
+
+    /// Leaves a repeatable call of this edge to [`NOBODY`]. False: it is none.
+    async fn hand_over(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        call: &StreamName,
+        edge: &str,
+    ) -> Result<bool, Error>;
 
     /// Forgets an edge whose lease has ended and that has no calls.
     async fn forget_edge(&self, edge: &str) -> Result<(), Error>;

@@ -1,6 +1,6 @@
 //! What a fixture is given and what it may answer, in MCP's words and without a transport.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use change_feed::ChangeFeed;
 use serde_json::{Map, Value, json};
@@ -84,6 +84,10 @@ pub enum Report {
         level: Level,
         data: Value,
     },
+    /// The client may be sent away, and comes back for the rest.
+    CloseStream {
+        retry: Duration,
+    },
 }
 
 /// The severities that fixtures use.
@@ -110,6 +114,10 @@ impl Reporter {
             message: message.to_owned(),
         })
         .await;
+    }
+
+    pub async fn close_stream(&self, retry: Duration) {
+        self.send(Report::CloseStream { retry }).await;
     }
 
     pub async fn info(&self, text: &str) {

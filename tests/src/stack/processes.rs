@@ -4,10 +4,10 @@ use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use redis_store::testing::RedisServer;
 
 use super::{FeatureKind, Layout, Plan};
@@ -138,6 +138,26 @@ impl Processes {
         for process in self.processes.iter_mut().filter(|process| process.name == part) {
             process.environment.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    pub fn signal(&self, name: &str, signal: &str) -> anyhow::Result<()> {
+        let process = self.processes.iter().find(|process| process.name == name);
+        let child = process.and_then(|process| process.child.as_ref());
+        let pid = child.with_context(|| format!("{name} does not run"))?.id();
+        let sent = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(pid.to_string())
+            .status()?;
+        ensure!(sent.success(), "{name} took no signal");
+        Ok(())
+    }
+
+    pub fn ended(&mut self, name: &str) -> anyhow::Result<Option<ExitStatus>> {
+        let process = self.processes.iter_mut().find(|process| process.name == name);
+        let child = process.and_then(|process| process.child.as_mut());
+        Ok(child
+            .with_context(|| format!("{name} does not run"))?
+            .try_wait()?)
     }
 
     pub fn restart(&mut self, name: &str) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use bytes::Bytes;
@@ -12,10 +12,13 @@ use crate::sse::Frame;
 
 /// Frames that may wait for the client. A client that falls further behind gets the rest from the log.
 const CLIENT_QUEUE: usize = 256;
+/// The same in bytes; one frame always may.
+const CLIENT_QUEUE_BYTES: usize = 1024 * 1024;
 
 /// What a call sends to its client.
 pub struct Live {
     frames: mpsc::Receiver<(Option<String>, Bytes)>,
+    waiting_bytes: Arc<AtomicUsize>,
     fell_behind: Arc<AtomicBool>,
 }
 
@@ -33,29 +36,47 @@ pub enum LiveFrame {
 /// The call's end.
 pub(super) struct LiveSender {
     frames: mpsc::Sender<(Option<String>, Bytes)>,
+    waiting_bytes: Arc<AtomicUsize>,
     fell_behind: Arc<AtomicBool>,
 }
 
 pub(super) fn live() -> (LiveSender, Live) {
     let (sender, frames) = mpsc::channel(CLIENT_QUEUE);
+    let waiting_bytes = Arc::<AtomicUsize>::default();
     let fell_behind = Arc::<AtomicBool>::default();
     let sender = LiveSender {
         frames: sender,
+        waiting_bytes: waiting_bytes.clone(),
         fell_behind: fell_behind.clone(),
     };
-    (sender, Live { frames, fell_behind })
+    let live = Live {
+        frames,
+        waiting_bytes,
+        fell_behind,
+    };
+    (sender, live)
 }
 
 impl LiveSender {
     /// False: the client is gone, or fell behind.
     pub(super) fn send(&self, frame: Frame<'_>) -> bool {
-        let sent = self
-            .frames
-            .try_send((frame.id.map(str::to_owned), frame.encode()));
+        let encoded = frame.encode();
+        let size = encoded.len();
+        let waiting = self.waiting_bytes.fetch_add(size, Ordering::AcqRel);
+        if waiting > 0 && waiting + size > CLIENT_QUEUE_BYTES {
+            self.fall_behind();
+            return false;
+        }
+        let sent = self.frames.try_send((frame.id.map(str::to_owned), encoded));
         if matches!(sent, Err(TrySendError::Full(_))) {
-            self.fell_behind.store(true, Ordering::Release);
+            self.fall_behind();
         }
         sent.is_ok()
+    }
+
+    /// What follows is in the log.
+    pub(super) fn fall_behind(&self) {
+        self.fell_behind.store(true, Ordering::Release);
     }
 }
 
@@ -63,7 +84,10 @@ impl Live {
     /// None: the stream has ended. Cancel-safe.
     pub async fn next(&mut self) -> Option<LiveFrame> {
         match self.frames.recv().await {
-            Some((event_id, frame)) => Some(LiveFrame::Frame { event_id, frame }),
+            Some((event_id, frame)) => {
+                self.waiting_bytes.fetch_sub(frame.len(), Ordering::AcqRel);
+                Some(LiveFrame::Frame { event_id, frame })
+            }
             None => self
                 .fell_behind
                 .swap(false, Ordering::Acquire)
@@ -93,6 +117,17 @@ mod tests {
         }
         assert!(matches!(live.next().await, Some(LiveFrame::FellBehind)));
         assert!(live.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn large_frames_make_a_client_fall_behind_sooner() {
+        let (sender, mut live) = live();
+        let large = vec![b'x'; CLIENT_QUEUE_BYTES];
+        assert!(sender.send(Frame::message(Some("1"), &large)), "one always waits");
+        assert!(!sender.send(Frame::message(Some("2"), b"{}")));
+        drop(sender);
+        assert!(matches!(live.next().await, Some(LiveFrame::Frame { .. })));
+        assert!(matches!(live.next().await, Some(LiveFrame::FellBehind)));
     }
 
     #[tokio::test]

@@ -9,10 +9,10 @@ use std::{
 };
 
 use everything_proto::session::v1::{
-    Attach, ConnectRequest, ConnectResponse, Follow, Heartbeat, Touch, connect_request, connect_response,
-    session_service_client::SessionServiceClient,
+    Attach, CallTakenOver, ConnectRequest, ConnectResponse, Drain, Follow, Heartbeat, Touch, connect_request,
+    connect_response, session_service_client::SessionServiceClient,
 };
-use serving::{CancellationToken, GrpcChannel, retry::backoff};
+use serving::{GrpcChannel, retry::backoff};
 use telemetry::propagation::TraceParent;
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use self::connect::{Connected, connect};
-use super::{Answer, Command, News, StreamEvent};
-use crate::mcp::{in_flight::InFlight, session_cache::SessionCache};
+use super::{Answer, Command, News, handles::EventSender};
+use crate::mcp::{in_flight::InFlight, leaving::Leaving, session_cache::SessionCache};
 
 /// How often touches go out together.
 const TICK: Duration = Duration::from_millis(250);
@@ -36,6 +36,7 @@ pub(super) struct Actor {
     in_flight: Arc<InFlight>,
     up: watch::Sender<bool>,
     news: broadcast::Sender<News>,
+    taken_over: mpsc::Sender<CallTakenOver>,
     followed: HashMap<Arc<str>, FollowedSession>,
     attachments: HashMap<u64, AttachedStream>,
     touched: HashSet<Arc<str>>,
@@ -57,7 +58,7 @@ struct AttachedStream {
     /// What was delivered last, to take up from there.
     last_event_id: String,
     announced: bool,
-    events: mpsc::Sender<StreamEvent>,
+    events: EventSender,
 }
 
 impl Actor {
@@ -68,6 +69,7 @@ impl Actor {
         in_flight: Arc<InFlight>,
         up: watch::Sender<bool>,
         news: broadcast::Sender<News>,
+        taken_over: mpsc::Sender<CallTakenOver>,
     ) -> Self {
         Self {
             client,
@@ -76,6 +78,7 @@ impl Actor {
             in_flight,
             up,
             news,
+            taken_over,
             followed: HashMap::new(),
             attachments: HashMap::new(),
             touched: HashSet::new(),
@@ -83,12 +86,13 @@ impl Actor {
         }
     }
 
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, shutdown: CancellationToken) {
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, leaving: Leaving) {
         let mut failures = 0;
+        let stopped = leaving.stopped();
         loop {
             let connected = tokio::select! {
                 connected = connect(self.client.clone(), self.edge_id.clone()) => connected,
-                () = shutdown.cancelled() => return,
+                () = stopped.cancelled() => return,
             };
             match connected {
                 Ok((connected, outbox)) => {
@@ -100,7 +104,7 @@ impl Actor {
                     _ = self.news.send(News::Gap);
                     self.up.send_replace(true);
                     tracing::debug!("connected to the session service");
-                    let reason = self.serve(connected, &mut commands, &shutdown).await;
+                    let reason = self.serve(connected, &mut commands, &leaving).await;
                     self.outbox = None;
                     self.up.send_replace(false);
                     // Nobody tells of changes now.
@@ -123,7 +127,7 @@ impl Actor {
             loop {
                 tokio::select! {
                     () = &mut pause => break,
-                    () = shutdown.cancelled() => return,
+                    () = stopped.cancelled() => return,
                     command = commands.recv() => match command {
                         Some(command) => self.obey(command),
                         None => return,
@@ -137,12 +141,13 @@ impl Actor {
         &mut self,
         mut connected: Connected,
         commands: &mut mpsc::Receiver<Command>,
-        shutdown: &CancellationToken,
+        leaving: &Leaving,
     ) -> Ended {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat_at = Instant::now() + connected.heartbeat;
         let mut heard_at = Instant::now();
+        let mut draining = false;
         loop {
             tokio::select! {
                 message = connected.inbox.message() => match message {
@@ -172,7 +177,11 @@ impl Actor {
                         return Ended::Lost("the service went silent");
                     }
                 }
-                () = shutdown.cancelled() => return Ended::Shutdown,
+                () = leaving.begun().cancelled(), if !draining => {
+                    draining = true;
+                    self.say(connect_request::Message::Drain(Drain {}));
+                }
+                () = leaving.stopped().cancelled() => return Ended::Shutdown,
             }
             if self.outbox.is_none() {
                 return Ended::Lost("the service does not keep up");

@@ -1,16 +1,39 @@
 //! What handlers hold while they use the link. Dropping one ends the use.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
+use prost::Message;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Answer, Command, StreamEvent};
+
+/// Events that may wait for one client. A client that falls further behind is cut off, and resumes from the log.
+const QUEUE: usize = 256;
+/// The same in bytes; one event always may.
+const QUEUE_BYTES: usize = 1024 * 1024;
 
 /// A client's stream on the link.
 pub struct Attachment {
     number: u64,
     events: mpsc::Receiver<StreamEvent>,
+    shared: Arc<Shared>,
     commands: mpsc::Sender<Command>,
+}
+
+/// The link's end of an attachment.
+pub(crate) struct EventSender {
+    events: mpsc::Sender<StreamEvent>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    waiting_bytes: AtomicUsize,
+    /// Of the last event that was handed out.
+    delivered: Mutex<String>,
 }
 
 /// Keeps a session followed.
@@ -28,27 +51,71 @@ pub struct AwaitedAnswer {
 }
 
 impl Attachment {
-    pub(super) fn new(
-        number: u64,
-        events: mpsc::Receiver<StreamEvent>,
-        commands: mpsc::Sender<Command>,
-    ) -> Self {
-        Self {
+    pub(super) fn new(number: u64, commands: mpsc::Sender<Command>) -> (EventSender, Self) {
+        let (sender, events) = mpsc::channel(QUEUE);
+        let shared = Arc::<Shared>::default();
+        let sender = EventSender {
+            events: sender,
+            shared: shared.clone(),
+        };
+        let attachment = Self {
             number,
             events,
+            shared,
             commands,
-        }
+        };
+        (sender, attachment)
     }
 
     /// What comes next; `None` when the client read too slowly and was cut off. Cancel-safe.
     pub async fn next(&mut self) -> Option<StreamEvent> {
-        self.events.recv().await
+        let event = self.events.recv().await?;
+        self.shared
+            .waiting_bytes
+            .fetch_sub(size(&event), Ordering::AcqRel);
+        match &event {
+            StreamEvent::Attached { event_id } => self.shared.delivered().clone_from(event_id),
+            StreamEvent::Event(event) => self.shared.delivered().clone_from(&event.event_id),
+            StreamEvent::Detached(_) => {}
+        }
+        Some(event)
     }
 }
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        release(&self.commands, Command::Detach { number: self.number });
+        let command = Command::Detach {
+            number: self.number,
+            last_event_id: std::mem::take(&mut *self.shared.delivered()),
+        };
+        release(&self.commands, command);
+    }
+}
+
+impl EventSender {
+    /// False: the client is gone, or reads too slowly.
+    pub(super) fn send(&self, event: StreamEvent) -> bool {
+        let size = size(&event);
+        let waiting = self.shared.waiting_bytes.fetch_add(size, Ordering::AcqRel);
+        (waiting == 0 || waiting + size <= QUEUE_BYTES) && self.events.try_send(event).is_ok()
+    }
+
+    /// The last event that went to the client. Empty: none did.
+    pub(super) fn delivered(&self) -> String {
+        self.shared.delivered().clone()
+    }
+}
+
+impl Shared {
+    fn delivered(&self) -> MutexGuard<'_, String> {
+        self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn size(event: &StreamEvent) -> usize {
+    match event {
+        StreamEvent::Event(event) => event.encoded_len(),
+        StreamEvent::Attached { .. } | StreamEvent::Detached(_) => 0,
     }
 }
 

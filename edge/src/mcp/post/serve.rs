@@ -1,17 +1,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everything_proto::session::v1::OpenCall;
-use serde_json::value::RawValue;
 use tracing::Instrument;
 
 use crate::{
     Principal,
-    jsonrpc::{self, RequestId},
+    jsonrpc::{self, RequestId, RpcError},
     mcp::{
         Mcp,
-        calls::{Call, Run},
-        exchange::Exchange,
+        calls::{Call, ProgressFloor, Run},
+        exchange::{Exchange, NotSent},
         in_flight::Working,
         initialize,
         operation::Operation,
@@ -22,6 +20,10 @@ use crate::{
     },
     revisions::{ClientRequest, RequestMeta, WithSessions},
 };
+
+/// What a client is told whose call did not end before the edge had to.
+pub const LEFT: &str =
+    "the server shut down before it was done with this request; send it again if that is safe";
 
 /// One request that was read and taken up.
 pub struct Job {
@@ -34,22 +36,8 @@ pub struct Job {
     pub meta: RequestMeta,
     pub working: Working,
     pub operation: Operation,
-}
-
-/// What the session service needs to end, or run again, a call whose edge died.
-pub fn call_description(mcp: &Mcp, id: &RequestId, method: &str, params: Option<&RawValue>) -> OpenCall {
-    // Only reads may be run again without asking anybody.
-    let repeatable = matches!(method, "resources/read" | "prompts/get");
-    OpenCall {
-        edge_id: mcp.link.edge_id().to_owned(),
-        request_id_json: id.to_json().into(),
-        method: method.to_owned(),
-        params_json: params
-            .filter(|_| repeatable)
-            .map(|params| params.get().to_owned().into())
-            .unwrap_or_default(),
-        repeatable,
-    }
+    /// The progress that an earlier run told the client of.
+    pub told: Option<f64>,
 }
 
 /// Serves one request to its end, or until the client gives it up.
@@ -63,6 +51,7 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
             () = cancelled.cancelled() => None,
             outcome = result(&mcp, &job, &exchange) => Some(outcome),
             () = keep_in_use(&mcp, &job.session) => None,
+            failure = leave(&mcp, &exchange) => Some(Err(failure)),
         };
         let id = job.id.clone();
         // Done: its id may be used again as soon as the client has the answer.
@@ -71,10 +60,15 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
             operation.settle(outcome.as_ref());
         }
         match outcome {
-            Some(Ok(result)) => exchange.respond(jsonrpc::result(&id, &result)).await,
+            Some(Ok(result)) => {
+                let response = jsonrpc::result(&id, &result);
+                exchange.respond(Some(&id), response).await;
+            }
             Some(Err(Failure::Rpc(error))) => {
                 tracing::debug!(code = error.code, "the request was answered by an error");
-                exchange.respond(jsonrpc::error(Some(&id), &error)).await;
+                exchange
+                    .respond(Some(&id), jsonrpc::error(Some(&id), &error))
+                    .await;
             }
             Some(Err(Failure::Fault(fault))) => exchange.refuse(HttpRefusal::from(fault).of(Some(&id))).await,
             Some(Err(Failure::SessionEnded)) => {
@@ -82,7 +76,8 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
                     .refuse(HttpRefusal::from(NoSession::NotFound).of(Some(&id)))
                     .await;
             }
-            None => exchange.give_up().await,
+            Some(Err(Failure::TakenOver)) => exchange.abandon().await,
+            None => exchange.give_up(&id).await,
         }
     }
     .instrument(span)
@@ -95,6 +90,26 @@ async fn keep_in_use(mcp: &Mcp, session: &ActiveSession) {
         tokio::time::sleep(session.touch_interval).await;
         mcp.sessions.touch(session);
     }
+}
+
+/// What becomes of a call that is under way when the edge shuts down. Returns when the call is not to go on here.
+async fn leave(mcp: &Mcp, exchange: &Exchange) -> Failure {
+    mcp.leaving.short_calls_over().cancelled().await;
+    // Its client comes back to another edge, whoever runs the call by then.
+    if exchange.polls() {
+        match exchange.disconnect(mcp.settings.retry_ms).await {
+            Err(NotSent::StreamOver) => return Failure::TakenOver,
+            Ok(()) | Err(NotSent::SessionEnded | NotSent::Unavailable | NotSent::Refused) => {}
+        }
+        if exchange.hand_over().await {
+            return Failure::TakenOver;
+        }
+    }
+    mcp.leaving.over().cancelled().await;
+    if exchange.hand_over().await {
+        return Failure::TakenOver;
+    }
+    Failure::Rpc(RpcError::internal(LEFT))
 }
 
 async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Failure> {
@@ -146,6 +161,7 @@ async fn result(mcp: &Mcp, job: &Job, exchange: &Exchange) -> Result<Bytes, Fail
         call: &call,
         meta: &job.meta,
         exchange,
+        floor: &ProgressFloor::new(job.told),
     }
     .to_end()
     .await

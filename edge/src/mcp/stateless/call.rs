@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::value::RawValue;
 use serving::{CancellationToken, retry::backoff};
 use telemetry::propagation;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 use tracing::Instrument;
 
 use super::{
@@ -25,10 +25,13 @@ use crate::{
     jsonrpc::{self, RpcError},
     mcp::{
         Mcp,
-        calls::{ATTEMPTS, Call, MAX_ROUNDS, MESSAGE, PROGRESS, let_end, silent},
+        calls::{
+            ATTEMPTS, Call, MAX_ROUNDS, MESSAGE, PROGRESS, ProgressFloor, is_lost, let_end, lost, silent,
+        },
         described::Described,
         event_body,
         operation::Operation,
+        post::LEFT,
         refusal::HttpRefusal,
         requests::Failure,
     },
@@ -54,6 +57,9 @@ struct Running {
     offered: HashMap<String, Box<RawValue>>,
     /// None: it has had its terminal event.
     events: Option<Box<Streaming<CallEvent>>>,
+    /// How often it was run before.
+    runs: u32,
+    floor: ProgressFloor,
 }
 
 enum Step {
@@ -122,6 +128,8 @@ pub(super) async fn run(job: Job<'_>, call: Call, as_task: AsTask) -> Result<Res
         context,
         offered,
         events: Some(Box::new(events)),
+        runs: 0,
+        floor: ProgressFloor::default(),
     };
     match running.step().await {
         Step::End(Ok(result)) => {
@@ -194,7 +202,7 @@ async fn start(mcp: &Mcp, call: &Call, context: &CallContext) -> Result<Streamin
         match call.start(mcp, context.clone()).await {
             Ok(events) => return Ok(events),
             Err(status)
-                if status.code() == Code::Unavailable && call.is_repeatable() && attempt < ATTEMPTS =>
+                if is_lost(&status) && attempt < ATTEMPTS && call.is_repeatable(mcp, context).await =>
             {
                 tokio::time::sleep(backoff(attempt)).await;
                 attempt += 1;
@@ -209,23 +217,37 @@ impl Running {
     async fn step(&mut self) -> Step {
         let idle = self.state.mcp.settings.call_idle_timeout;
         loop {
+            let over = self.state.mcp.leaving.over().clone();
             let Some(events) = &mut self.events else {
                 return Step::End(Err(Failure::Fault(Fault::Internal)));
             };
-            let event = match tokio::time::timeout(idle, events.message()).await {
-                Ok(Ok(Some(CallEvent { event: Some(event) }))) => event,
-                Ok(Ok(_)) => return self.broken(&Status::internal("a call ended without a terminal event")),
-                Ok(Err(status)) => return self.broken(&status),
+            let heard = tokio::select! {
+                heard = tokio::time::timeout(idle, events.message()) => heard,
+                () = over.cancelled() => return Step::End(Err(Failure::Rpc(RpcError::internal(LEFT)))),
+            };
+            let heard = match heard {
+                Ok(Ok(Some(CallEvent { event: Some(event) }))) => Ok(event),
+                Ok(Ok(_)) => Err(Status::internal("a call ended without a terminal event")),
+                Ok(Err(status)) => Err(status),
                 Err(_) => return Step::End(Err(silent(idle))),
             };
-            if !matches!(event, Event::Progress(_) | Event::Log(_))
+            let event = match heard {
+                Ok(event) => event,
+                Err(status) => match self.run_again(&status).await {
+                    Ok(()) => continue,
+                    Err(failure) => return Step::End(Err(failure)),
+                },
+            };
+            if !matches!(event, Event::Progress(_) | Event::Log(_) | Event::CloseStream(_))
                 && let Some(events) = self.events.take()
             {
                 let_end(*events);
             }
             match event {
                 Event::Progress(progress) => {
-                    if let Some(token) = &self.progress_token {
+                    if let Some(token) = &self.progress_token
+                        && self.floor.passes(progress.progress)
+                    {
                         return self.notify(PROGRESS, self.revision.progress(token, &progress));
                     }
                 }
@@ -235,6 +257,8 @@ impl Running {
                         return self.notify(MESSAGE, self.revision.log(&log));
                     }
                 }
+                // This revision has no streams to come back to.
+                Event::CloseStream(_) => {}
                 Event::InputRequired(required) => match self.input_required(required).await {
                     Ok(Some(result)) => return Step::End(Ok(result)),
                     Ok(None) => {}
@@ -254,8 +278,19 @@ impl Running {
         Step::Notify(operation.carried_by(message))
     }
 
-    fn broken(&self, status: &Status) -> Step {
-        Step::End(Err(Failure::of_feature(status)))
+    /// Its replica died: where the call does no harm twice, another one runs it.
+    async fn run_again(&mut self, status: &Status) -> Result<(), Failure> {
+        if !is_lost(status) {
+            return Err(Failure::of_feature(status));
+        }
+        self.runs += 1;
+        if self.runs >= ATTEMPTS || !self.call.is_repeatable(&self.state.mcp, &self.context).await {
+            tracing::warn!(code = ?status.code(), "a call lost its feature replica");
+            return Err(lost());
+        }
+        let events = start(&self.state.mcp, &self.call, &self.context).await?;
+        self.events = Some(Box::new(events));
+        Ok(())
     }
 
     /// The result that asks the client; or none, and the next round runs already, if the client has said it all before.

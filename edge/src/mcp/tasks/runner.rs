@@ -163,6 +163,8 @@ impl Round<'_> {
                 }
                 // Tasks have no log messages.
                 Some(Event::Log(_)) => {}
+                // Nor a stream.
+                Some(Event::CloseStream(_)) => {}
                 Some(terminal) => {
                     let_end(events);
                     return Ok(self.outcome(terminal));
@@ -192,7 +194,9 @@ impl Round<'_> {
             }
             Event::Error(error) => Outcome::Error(error),
             // These end nothing.
-            Event::Progress(_) | Event::Log(_) => failed(Failure::Fault(Fault::Internal)),
+            Event::Progress(_) | Event::Log(_) | Event::CloseStream(_) => {
+                failed(Failure::Fault(Fault::Internal))
+            }
         }
     }
 
@@ -218,7 +222,7 @@ fn failed(failure: Failure) -> Outcome {
     let RpcError { code, message, data } = match failure {
         Failure::Rpc(error) => error,
         Failure::Fault(fault) => fault.rpc_error(),
-        Failure::SessionEnded => RpcError::internal("the call ended"),
+        Failure::SessionEnded | Failure::TakenOver => RpcError::internal("the call ended"),
     };
     Outcome::Error(FeatureError {
         code,

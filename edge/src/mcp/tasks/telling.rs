@@ -57,6 +57,7 @@ impl<'a> Telling<'a> {
                 entry: Some(entry::Entry::MessageJson(message)),
                 ..Entry::default()
             }],
+            ..AppendRequest::default()
         };
         if let Err(status) = self.mcp.clients.session.clone().append(request).await {
             tracing::debug!(code = ?status.code(), "a session was not told of its task");

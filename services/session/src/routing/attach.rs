@@ -23,7 +23,10 @@ impl Hub {
     /// Registers the attachment at once, so that a detach that follows finds it, and does the rest in a task.
     pub(crate) fn attach(self: &Arc<Self>, link: &Arc<Link>, attach: Attach) {
         let number = attach.attachment;
-        self.detach(link.id, number);
+        let older = lock(&self.table).detach(link.id, number);
+        if let Some(older) = older {
+            self.end_attachment(&older);
+        }
         let (id, user) = match (
             SessionId::parse(&attach.session_id),
             UserId::parse(&attach.user_id),
@@ -98,6 +101,7 @@ impl Hub {
         };
         {
             let mut progress = lock(&attachment.progress);
+            progress.start = start;
             progress.reached = start;
             progress.sent = start;
             progress.attached = true;
@@ -149,9 +153,16 @@ impl Hub {
         }
     }
 
-    pub(crate) fn detach(self: &Arc<Self>, link: u64, number: u64) {
+    /// `delivered` is the last event that went onto the client's connection.
+    pub(crate) fn detach(self: &Arc<Self>, link: u64, number: u64, delivered: Option<EventId>) {
         let attachment = lock(&self.table).detach(link, number);
         if let Some(attachment) = attachment {
+            let mut progress = lock(&attachment.progress);
+            let delivered = delivered
+                .filter(|event| event.stream == attachment.stream)
+                .map_or(progress.start, |event| event.position);
+            progress.sent = progress.sent.min(delivered.max(progress.start));
+            drop(progress);
             self.end_attachment(&attachment);
         }
     }

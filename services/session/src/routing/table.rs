@@ -87,6 +87,8 @@ pub(crate) struct Attachment {
 
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Progress {
+    /// The cursor that it began from.
+    pub(crate) start: Position,
     /// Read on after this.
     pub(crate) reached: Position,
     /// The last entry that went into the link's queue.
@@ -209,6 +211,20 @@ impl Table {
             self.edges.remove(&link.edge);
         }
         (attachments, is_last)
+    }
+
+    /// Somewhere to run a call of another edge. A different one for each `turn`.
+    pub(crate) fn link_for_call(&self, dead: &str, turn: u64) -> Option<Arc<Link>> {
+        let usable: Vec<_> = self
+            .links
+            .values()
+            .map(|entry| &entry.link)
+            .filter(|link| link.edge != dead && !link.draining.load(Ordering::Relaxed))
+            .collect();
+        let turn = usize::try_from(turn).unwrap_or_default();
+        usable
+            .get(turn.checked_rem(usable.len())?)
+            .map(|link| (*link).clone())
     }
 
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {

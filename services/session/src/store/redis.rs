@@ -58,6 +58,14 @@ impl RedisStore {
         invocation
     }
 
+    /// The bounds of a log, as the last arguments but for what follows.
+    fn bound<'a, 'b>(&self, invocation: &'b mut ScriptInvocation<'a>) -> &'b mut ScriptInvocation<'a> {
+        invocation
+            .arg(self.settings.log_max_entries)
+            .arg(self.settings.log_max_bytes)
+            .arg(u64::try_from(self.settings.log_max_age.as_millis()).unwrap_or(u64::MAX))
+    }
+
     async fn run<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
         let mut commands = self.commands.clone();
         invocation.invoke_async(&mut commands).await.map_err(failed)

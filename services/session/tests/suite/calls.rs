@@ -1,11 +1,15 @@
 //! Calls: their streams, their questions, and what becomes of them when their edge dies.
 
 use everything_proto::session::v1::{
-    AnswerRequest, CancelRequest, connect_response::Message as Out, detached::Reason, event,
+    AnswerRequest, CallTakenOver, CancelRequest, Drain, Entry, HandOverRequest, Session,
+    connect_request::Message as In, connect_response::Message as Out, detached::Reason, event,
 };
+use tonic::Code;
 
 use crate::{
-    harness::{ALICE, Stack, append, asking, last, message, open, text},
+    harness::{
+        ALICE, Client, Edge, Stack, append, append_as, asking, last, message, open, open_repeatable, text,
+    },
     on_both_stores,
 };
 
@@ -17,6 +21,10 @@ on_both_stores!(
     an_answer_that_is_there_already_comes_at_once,
     a_cancellation_reaches_every_follower,
     calls_of_a_dead_edge_end_clearly,
+    repeatable_calls_of_a_dead_edge_go_to_another,
+    an_edge_is_told_again_what_it_took_over,
+    a_call_is_handed_over_to_an_edge_that_stays,
+    without_another_edge_nothing_is_handed_over,
     an_edge_that_comes_back_keeps_its_calls,
 );
 
@@ -226,13 +234,15 @@ async fn calls_of_a_dead_edge_end_clearly(stack: Stack) {
     let session = stack.session(ALICE).await;
     let mut client = stack.client(0);
     let dying = stack.edge(0, "dying").await;
-    let opened = append(
+    let opened = append_as(
+        "dying",
         &mut client,
         &session,
         "c",
         vec![open("dying"), message("progress")],
     )
-    .await;
+    .await
+    .unwrap();
     let mut watching = stack.edge(1, "watching").await;
     watching.attached(1, &session, &opened[0]).await;
     assert_eq!(text(&watching.event(1).await), "progress");
@@ -243,8 +253,8 @@ async fn calls_of_a_dead_edge_end_clearly(stack: Stack) {
         Some(event::Payload::CallInterrupted(interrupted)) => {
             let call = interrupted.call.unwrap();
             assert_eq!(
-                (call.edge_id.as_str(), &call.request_id_json[..], call.repeatable),
-                ("dying", &b"7"[..], true)
+                (call.edge_id.as_str(), &call.requests[0].request_id_json[..]),
+                ("dying", &b"7"[..])
             );
         }
         other => panic!("not an interruption: {other:?}"),
@@ -259,7 +269,9 @@ async fn an_edge_that_comes_back_keeps_its_calls(stack: Stack) {
     let session = stack.session(ALICE).await;
     let mut client = stack.client(0);
     let first = stack.edge(0, "moving").await;
-    let opened = append(&mut client, &session, "c", vec![open("moving")]).await;
+    let opened = append_as("moving", &mut client, &session, "c", vec![open("moving")])
+        .await
+        .unwrap();
     drop(first);
     let mut again = stack.edge(1, "moving").await;
     again.attached(1, &session, &opened[0]).await;
@@ -268,6 +280,114 @@ async fn an_edge_that_comes_back_keeps_its_calls(stack: Stack) {
         assert!(again.leftovers(1).await.is_empty());
         append(&mut client, &session, "g", vec![message(&n.to_string())]).await;
     }
-    append(&mut client, &session, "c", vec![last("done")]).await;
+    append_as("moving", &mut client, &session, "c", vec![last("done")])
+        .await
+        .unwrap();
     assert_eq!(text(&again.event(1).await), "done");
+}
+
+async fn taken_over(edge: &mut Edge) -> CallTakenOver {
+    edge.expect("a call", |out| match out {
+        Out::CallTakenOver(taken) => Some(taken.clone()),
+        _ => None,
+    })
+    .await
+}
+
+async fn repeatable_calls_of_a_dead_edge_go_to_another(stack: Stack) {
+    let session = stack.session(ALICE).await;
+    let mut client = stack.client(0);
+    let dying = stack.edge(0, "dying").await;
+    let progress = Entry {
+        progress: Some(4.0),
+        ..asking("?", "q")
+    };
+    let opened = append_as(
+        "dying",
+        &mut client,
+        &session,
+        "c",
+        vec![open_repeatable("dying"), progress],
+    )
+    .await
+    .unwrap();
+    drop(dying);
+    // No edge is there: it waits.
+    let mut heir = stack.edge(1, "heir").await;
+    let taken = taken_over(&mut heir).await;
+    let call = taken.call.unwrap();
+    assert_eq!(
+        (taken.stream.as_str(), taken.session_id, taken.user_id.as_str()),
+        ("c", session.session_id.clone(), ALICE)
+    );
+    assert_eq!(
+        (call.edge_id.as_str(), call.client_id.as_str()),
+        ("heir", "client")
+    );
+    assert_eq!((taken.progress, taken.asked), (Some(4.0), vec!["q".to_owned()]));
+    // The edge was only slow.
+    let late = append_as("dying", &mut client, &session, "c", vec![last("late")]).await;
+    assert_eq!(late.unwrap_err().code(), Code::FailedPrecondition);
+    append_as("heir", &mut client, &session, "c", vec![last("done")])
+        .await
+        .unwrap();
+    heir.attached(1, &session, &opened[1]).await;
+    assert_eq!(text(&heir.event(1).await), "done");
+}
+
+async fn an_edge_is_told_again_what_it_took_over(stack: Stack) {
+    let session = stack.session(ALICE).await;
+    let mut client = stack.client(0);
+    append_as(
+        "dying",
+        &mut client,
+        &session,
+        "c",
+        vec![open_repeatable("dying")],
+    )
+    .await
+    .unwrap();
+    drop(stack.edge(0, "dying").await);
+    let mut heir = stack.edge(0, "heir").await;
+    taken_over(&mut heir).await;
+    drop(heir);
+    let mut heir = stack.edge(1, "heir").await;
+    assert_eq!(taken_over(&mut heir).await.stream, "c");
+}
+
+async fn a_call_is_handed_over_to_an_edge_that_stays(stack: Stack) {
+    let session = stack.session(ALICE).await;
+    let mut client = stack.client(0);
+    let (leaving, mut staying) = (stack.edge(0, "leaving").await, stack.edge(1, "staying").await);
+    append_as(
+        "leaving",
+        &mut client,
+        &session,
+        "c",
+        vec![open_repeatable("leaving")],
+    )
+    .await
+    .unwrap();
+    leaving.say(In::Drain(Drain {})).await;
+    assert!(hand_over(&mut client, &session, "leaving").await);
+    assert_eq!(taken_over(&mut staying).await.stream, "c");
+}
+
+async fn without_another_edge_nothing_is_handed_over(stack: Stack) {
+    let session = stack.session(ALICE).await;
+    let mut client = stack.client(0);
+    let _only = stack.edge(0, "one").await;
+    append(&mut client, &session, "c", vec![open_repeatable("one")]).await;
+    assert!(!hand_over(&mut client, &session, "one").await);
+    append(&mut client, &session, "c", vec![last("done")]).await;
+}
+
+async fn hand_over(client: &mut Client, session: &Session, edge: &str) -> bool {
+    let request = HandOverRequest {
+        session_id: session.session_id.clone(),
+        user_id: session.user_id.clone(),
+        stream: "c".to_owned(),
+        edge_id: edge.to_owned(),
+    };
+    client.hand_over(request).await.unwrap().into_inner().accepted
 }

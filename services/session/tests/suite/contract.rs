@@ -14,12 +14,12 @@ use change_feed::ChangeId;
 use everything_proto::{
     events::v1::{Change, ListChanged, TraceContext, change::Change as Kind},
     feature::v1::LogLevel,
-    session::v1::OpenCall,
+    session::v1::{OpenCall, OpenRequest},
 };
 use everything_session::{
-    Error, Handshake, LogEntry, NewEntry, NewPayload, Payload, Position, Session, SessionId, SessionUpdate,
-    StreamName, UserId,
-    store::{MemoryStore, RedisStore, Renewal, Store, StoreSettings},
+    Error, Handshake, LogEntry, NewEntries, NewEntry, NewPayload, Payload, Position, Session, SessionId,
+    SessionUpdate, StreamName, UserId,
+    store::{Fate, MemoryStore, NOBODY, RedisStore, Renewal, Store, StoreSettings, TakenOver},
 };
 use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 
@@ -75,7 +75,13 @@ contract!(
     answers::answers_are_taken_once: StoreSettings { max_awaited: 2, ..Default::default() },
     answers::cancellations_are_remembered: StoreSettings::default(),
     event_log::changes_are_logged_once: StoreSettings::default(),
+    event_log::old_entries_give_way: StoreSettings { log_max_age: Duration::from_millis(300), ..Default::default() },
+    event_log::an_append_that_is_made_again_is_logged_once: StoreSettings::default(),
+    event_log::a_call_without_a_stream_speaks_on_the_standalone_one: StoreSettings::default(),
     edges::calls_of_a_dead_edge_are_interrupted_once: StoreSettings::default(),
+    edges::repeatable_calls_are_taken_over: StoreSettings::default(),
+    edges::a_call_is_taken_over_only_so_often: StoreSettings::default(),
+    edges::a_call_is_handed_over: StoreSettings::default(),
 );
 
 fn user(name: &str) -> UserId {
@@ -118,37 +124,67 @@ fn last(json: &str) -> NewEntry {
     }
 }
 
-fn call(edge: &str) -> OpenCall {
+fn call(edge: &str, repeatable: bool) -> OpenCall {
     OpenCall {
         edge_id: edge.to_owned(),
-        request_id_json: Bytes::from_static(b"1"),
-        method: "tools/call".to_owned(),
-        params_json: Bytes::from_static(b"{}"),
-        repeatable: true,
+        requests: vec![OpenRequest {
+            request_id_json: Bytes::from_static(b"1"),
+            method: "tools/call".to_owned(),
+            params_json: Bytes::from_static(b"{}"),
+        }],
+        repeatable,
+        client_id: "client".to_owned(),
+        scopes: vec!["mcp".to_owned()],
     }
 }
 
 fn open(edge: &str) -> NewEntry {
     NewEntry {
-        payload: NewPayload::Open(call(edge)),
-        is_final: false,
-        awaits_answer: None,
+        payload: NewPayload::Open(call(edge, false)),
+        ..message("")
     }
 }
 
+fn open_repeatable(edge: &str) -> NewEntry {
+    NewEntry {
+        payload: NewPayload::Open(call(edge, true)),
+        ..message("")
+    }
+}
+
+/// As the edge `e`.
 async fn append(
     store: &dyn Store,
     session: &Session,
     name: &str,
     entries: &[NewEntry],
 ) -> Result<Vec<Position>, Error> {
-    let trace = TraceContext {
-        traceparent: "00-1-2-01".to_owned(),
-        tracestate: String::new(),
-    };
-    store
-        .append(&session.id, &session.user, &stream(name), entries, &trace)
-        .await
+    append_as("e", store, session, name, entries).await
+}
+
+async fn append_as(
+    edge: &str,
+    store: &dyn Store,
+    session: &Session,
+    name: &str,
+    entries: &[NewEntry],
+) -> Result<Vec<Position>, Error> {
+    let entries = new_entries(edge, name, entries);
+    store.append(&session.id, &session.user, &entries).await
+}
+
+fn new_entries(edge: &str, name: &str, entries: &[NewEntry]) -> NewEntries {
+    NewEntries {
+        call: stream(name),
+        edge: edge.to_owned(),
+        entries: entries.to_vec(),
+        key: String::new(),
+        again: false,
+        trace: TraceContext {
+            traceparent: "00-1-2-01".to_owned(),
+            tracestate: String::new(),
+        },
+    }
 }
 
 fn texts(entries: &[LogEntry]) -> Vec<String> {

@@ -1,11 +1,15 @@
 //! Replicas of the service, and edges that talk to them.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use change_feed::{ChangeFeed, MemoryFeed, RedisFeed};
 use everything_proto::session::v1::{
     AppendRequest, Attach, ConnectRequest, ConnectResponse, CreateRequest, Detach, Detached, Entry, Event,
-    Follow, Heartbeat, Hello, OpenCall, Session, connect_request::Message as In,
+    Follow, Heartbeat, Hello, OpenCall, OpenRequest, Session, connect_request::Message as In,
     connect_response::Message as Out, detached::Reason, entry, event,
     session_service_client::SessionServiceClient,
 };
@@ -14,7 +18,7 @@ use redis_store::testing::RedisServer;
 use serving::{CancellationToken, GrpcChannel, Upstream, UpstreamSettings};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const ALICE: &str = "alice";
@@ -40,6 +44,8 @@ pub struct Edge {
     requests: mpsc::Sender<ConnectRequest>,
     responses: Streaming<ConnectResponse>,
     unread: VecDeque<Out>,
+    /// The last event of each attachment that was asked for.
+    delivered: HashMap<u64, String>,
 }
 
 pub fn quick() -> Config {
@@ -149,6 +155,7 @@ impl Replica {
             requests,
             responses,
             unread: VecDeque::new(),
+            delivered: HashMap::new(),
         };
         edge.say(In::Hello(Hello {
             edge_id: id.to_owned(),
@@ -199,9 +206,14 @@ impl Edge {
         .await
     }
 
-    /// Returns when the service has heard it.
+    /// The client has gone, after the events that were asked for here. Returns when the service has heard it.
     pub async fn detach(&mut self, attachment: u64, session: &Session) {
-        self.say(In::Detach(Detach { attachment })).await;
+        let last_event_id = self.delivered.remove(&attachment).unwrap_or_default();
+        self.say(In::Detach(Detach {
+            attachment,
+            last_event_id,
+        }))
+        .await;
         self.follow(session, &[]).await;
     }
 
@@ -254,11 +266,14 @@ impl Edge {
     }
 
     pub async fn event(&mut self, attachment: u64) -> Event {
-        self.expect("an event", |out| match out {
-            Out::Event(event) if event.attachment == attachment => Some(event.clone()),
-            _ => None,
-        })
-        .await
+        let event = self
+            .expect("an event", |out| match out {
+                Out::Event(event) if event.attachment == attachment => Some(event.clone()),
+                _ => None,
+            })
+            .await;
+        self.delivered.insert(attachment, event.event_id.clone());
+        event
     }
 
     /// The next events' messages.
@@ -351,12 +366,26 @@ pub fn asking(json: &str, request_id: &str) -> Entry {
 }
 
 pub fn open(edge: &str) -> Entry {
-    let call = OpenCall {
-        edge_id: edge.to_owned(),
+    call_of(edge, false)
+}
+
+/// The same, of a call that may be run again.
+pub fn open_repeatable(edge: &str) -> Entry {
+    call_of(edge, true)
+}
+
+fn call_of(edge: &str, repeatable: bool) -> Entry {
+    let request = OpenRequest {
         request_id_json: b"7".as_slice().into(),
         method: "tools/call".to_owned(),
         params_json: br#"{"name":"echo"}"#.as_slice().into(),
-        repeatable: true,
+    };
+    let call = OpenCall {
+        edge_id: edge.to_owned(),
+        requests: vec![request],
+        repeatable,
+        client_id: "client".to_owned(),
+        scopes: vec!["mcp".to_owned()],
     };
     Entry {
         entry: Some(entry::Entry::Open(call)),
@@ -364,19 +393,32 @@ pub fn open(edge: &str) -> Entry {
     }
 }
 
+/// As the edge `one`.
 pub async fn append(
     client: &mut Client,
     session: &Session,
     stream: &str,
     entries: Vec<Entry>,
 ) -> Vec<String> {
+    append_as("one", client, session, stream, entries).await.unwrap()
+}
+
+pub async fn append_as(
+    edge: &str,
+    client: &mut Client,
+    session: &Session,
+    stream: &str,
+    entries: Vec<Entry>,
+) -> Result<Vec<String>, Status> {
     let request = AppendRequest {
         session_id: session.session_id.clone(),
         user_id: session.user_id.clone(),
         stream: stream.to_owned(),
         entries,
+        edge_id: edge.to_owned(),
+        ..AppendRequest::default()
     };
-    client.append(request).await.unwrap().into_inner().event_ids
+    Ok(client.append(request).await?.into_inner().event_ids)
 }
 
 /// Runs each scenario on memory (one replica) and on Redis (two).

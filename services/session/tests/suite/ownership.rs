@@ -85,6 +85,7 @@ async fn every_call(client: &mut Client, session_id: &str, user: &str) -> Vec<(&
         user_id: user_id.clone(),
         stream: "g".to_owned(),
         entries: vec![message("{}")],
+        ..Default::default()
     };
     let answer = AnswerRequest {
         session_id: session_id.clone(),
@@ -197,6 +198,8 @@ async fn bad_fields_are_named(stack: Stack) {
         user_id: ALICE.to_owned(),
         stream: stream.to_owned(),
         entries,
+        edge_id: "e".to_owned(),
+        ..Default::default()
     };
     for (request, names) in [
         (append("a.b", vec![message("{}")]), "stream"),

@@ -15,6 +15,7 @@ on_both_stores!(
     what_came_before_the_first_attachment_is_delivered_once,
     three_attachments_get_each_message_once,
     another_attachment_takes_over,
+    what_reached_no_client_goes_to_the_next,
     a_returning_client_gets_what_it_missed,
     a_replaced_attachment_number_starts_anew,
     an_edge_that_does_not_read_holds_nobody_up,
@@ -59,6 +60,24 @@ async fn everything(edge: &mut Edge) -> Vec<Event> {
     all.extend(edge.leftovers(2).await);
     all.extend(edge.leftovers(3).await);
     all
+}
+
+async fn what_reached_no_client_goes_to_the_next(stack: Stack) {
+    let session = stack.session(ALICE).await;
+    let mut edge = stack.edge(0, "one").await;
+    edge.attached(1, &session, "").await;
+    let texts = ["1", "2", "3"].map(message).to_vec();
+    append(&mut stack.client(0), &session, "g", texts).await;
+    assert_eq!(edge.messages(1, 1).await, ["1"]);
+    // The others are at the edge by now, and stay there.
+    assert_eq!(edge.leftovers(1).await.len(), 2);
+    edge.detach(1, &session).await;
+    let mut other = stack.edge(1, "two").await;
+    other.attached(2, &session, "").await;
+    assert_eq!(other.messages(2, 2).await, ["2", "3"]);
+    other.detach(2, &session).await;
+    edge.attached(3, &session, "").await;
+    assert!(edge.leftovers(3).await.is_empty());
 }
 
 async fn another_attachment_takes_over(stack: Stack) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use change_feed::ChangeFeed;
 use everything_proto::feature::v1::{
-    CacheHint, CallContext, CallEvent, CompleteResponse, Error, InputRequest, InputRequired, ListRoots, Log,
-    LogLevel, Progress, Result as CallResult, call_event::Event, input_request::Request,
+    CacheHint, CallContext, CallEvent, CloseStream, CompleteResponse, Error, InputRequest, InputRequired,
+    ListRoots, Log, LogLevel, Progress, Result as CallResult, call_event::Event, input_request::Request,
 };
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -82,6 +82,9 @@ pub fn report(report: Report) -> CallEvent {
             level: LogLevel::Info.into(),
             logger: String::new(),
             data_json: json(&data),
+        }),
+        Report::CloseStream { retry } => Event::CloseStream(CloseStream {
+            retry_ms: u64::try_from(retry.as_millis()).unwrap_or(u64::MAX),
         }),
     })
 }

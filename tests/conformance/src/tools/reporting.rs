@@ -8,7 +8,7 @@ use crate::call::{Answer, Call, text_result};
 
 /// Between two reports, as the suite documents it.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Long enough for a client to lose its stream and come back for the result (SEP-1699).
+/// How long a client whose stream was closed is to wait (SEP-1699), and how long the result takes.
 const RECONNECTION: Duration = Duration::from_millis(100);
 
 pub async fn with_logging(call: Call) -> Answer {
@@ -37,7 +37,8 @@ pub async fn logging_tool(call: Call) -> Answer {
     Ok(text_result("Logging tool executed"))
 }
 
-pub async fn reconnection(_: Call) -> Answer {
+pub async fn reconnection(call: Call) -> Answer {
+    call.reporter.close_stream(RECONNECTION).await;
     sleep(RECONNECTION).await;
     Ok(text_result(
         "Reconnection test completed successfully. If you received this, the client properly reconnected after stream closure.",

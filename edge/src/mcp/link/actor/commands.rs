@@ -27,9 +27,15 @@ impl Actor {
                 self.attachments.insert(number, attached);
                 self.say(message);
             }
-            Command::Detach { number } => {
+            Command::Detach {
+                number,
+                last_event_id,
+            } => {
                 if self.attachments.remove(&number).is_some() {
-                    self.say(connect_request::Message::Detach(Detach { attachment: number }));
+                    self.say(connect_request::Message::Detach(Detach {
+                        attachment: number,
+                        last_event_id,
+                    }));
                 }
             }
             Command::Follow {

@@ -85,17 +85,28 @@ impl Actor {
                 self.followed.remove(ended.session_id.as_str());
                 self.in_flight.cancel_session(&ended.session_id);
             }
+            Message::CallTakenOver(taken) => {
+                if self.taken_over.try_send(taken).is_err() {
+                    // Told again on the next link.
+                    self.outbox = None;
+                }
+            }
+            Message::ChangesLost(_) => _ = self.news.send(News::Gap),
             Message::Change(change) => _ = self.news.send(News::Change(Arc::new(change))),
         }
     }
 
     fn deliver(&mut self, number: u64, event: StreamEvent) {
         if let Some(stream) = self.attachments.get(&number)
-            && stream.events.try_send(event).is_err()
+            && !stream.events.send(event)
         {
             // Too slow, or gone. Its client resumes from the log.
+            let last_event_id = stream.events.delivered();
             self.attachments.remove(&number);
-            self.say(connect_request::Message::Detach(Detach { attachment: number }));
+            self.say(connect_request::Message::Detach(Detach {
+                attachment: number,
+                last_event_id,
+            }));
         }
     }
 }

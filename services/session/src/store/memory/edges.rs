@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use everything_proto::session::v1::OpenCall;
 use tokio::time::Instant;
 
 use super::{MemoryStore, now_ms};
-use crate::{Error, Position, SessionId, StreamName, store::Edges, sync::lock};
+use crate::{
+    Error, SessionId, StreamName, UserId,
+    store::{Edges, Fate, NOBODY, TakenOver},
+    sync::lock,
+};
 
 #[async_trait]
 impl Edges for MemoryStore {
@@ -39,20 +42,71 @@ impl Edges for MemoryStore {
             .unwrap_or_default())
     }
 
-    async fn interrupt(
+    async fn has_other_edge(&self, edge: &str) -> Result<bool, Error> {
+        let now = Instant::now();
+        let inner = lock(&self.inner);
+        Ok(inner
+            .edges
+            .iter()
+            .any(|(id, other)| id != edge && other.lease_ends > now))
+    }
+
+    async fn bury(
         &self,
         id: &SessionId,
-        stream: &StreamName,
+        call: &StreamName,
         edge: &str,
-    ) -> Result<Option<(OpenCall, Position)>, Error> {
+        to: Option<&str>,
+    ) -> Result<Fate, Error> {
         let mut inner = lock(&self.inner);
-        if let Some(edge) = inner.edges.get_mut(edge) {
-            edge.calls.remove(&(id.clone(), stream.clone()));
+        let fate = match inner.record(id) {
+            Ok(record) => record.bury(call, edge, to, now_ms(), &self.settings),
+            Err(_) => Fate::NotOpen,
+        };
+        if fate == Fate::Waiting {
+            return Ok(fate);
         }
-        match inner.record(id) {
-            Ok(record) => Ok(record.interrupt(stream, edge, now_ms(), &self.settings)),
+        let member = (id.clone(), call.clone());
+        if let Some(edge) = inner.edges.get_mut(edge) {
+            edge.calls.remove(&member);
+        }
+        if let (Fate::TakenOver(_), Some(to)) = (&fate, to) {
+            inner.edge(to, self.settings.ttl).calls.insert(member);
+        }
+        Ok(fate)
+    }
+
+    async fn taken_over(
+        &self,
+        id: &SessionId,
+        call: &StreamName,
+        edge: &str,
+    ) -> Result<Option<TakenOver>, Error> {
+        match lock(&self.inner).record(id) {
+            Ok(record) => Ok(record.taken_over(call, edge)),
             Err(_) => Ok(None),
         }
+    }
+
+    async fn hand_over(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        call: &StreamName,
+        edge: &str,
+    ) -> Result<bool, Error> {
+        let mut inner = lock(&self.inner);
+        if !inner.owned(id, user, self.settings.ttl)?.hand_over(call, edge) {
+            return Ok(false);
+        }
+        let member = (id.clone(), call.clone());
+        if let Some(edge) = inner.edges.get_mut(edge) {
+            edge.calls.remove(&member);
+        }
+        let nobody = inner.edge(NOBODY, Duration::ZERO);
+        nobody.lease_ends = Instant::now();
+        nobody.calls.insert(member);
+        Ok(true)
     }
 
     async fn forget_edge(&self, edge: &str) -> Result<(), Error> {

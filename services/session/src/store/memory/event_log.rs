@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use change_feed::ChangeId;
-use everything_proto::events::v1::{Change, TraceContext};
+use everything_proto::events::v1::Change;
 
 use super::{MemoryStore, now_ms};
 use crate::{
-    CursorFacts, Error, NewEntry, NewPayload, Page, Position, SessionId, StreamName, UserId, store::EventLog,
-    sync::lock,
+    CursorFacts, Error, NewEntries, NewPayload, Page, Position, SessionId, StreamName, UserId,
+    store::EventLog, sync::lock,
 };
 
 #[async_trait]
@@ -16,33 +16,26 @@ impl EventLog for MemoryStore {
         &self,
         id: &SessionId,
         user: &UserId,
-        stream: &StreamName,
-        entries: &[NewEntry],
-        trace: &TraceContext,
+        entries: &NewEntries,
     ) -> Result<Vec<Position>, Error> {
         let mut inner = lock(&self.inner);
         let record = inner.owned(id, user, self.settings.ttl)?;
-        record.admit(stream, entries, &self.settings)?;
-        let edge_before = record.calls.get(stream).map(|call| call.edge_id.clone());
-        let positions: Vec<_> = entries
-            .iter()
-            .map(|entry| record.append(stream, entry, trace, now_ms(), &self.settings))
-            .collect();
-        let call = (id.clone(), stream.clone());
-        for entry in entries {
-            if let NewPayload::Open(open) = &entry.payload {
-                // An edge that never connected is given one time to live to do so.
-                inner
-                    .edge(&open.edge_id, self.settings.ttl)
-                    .calls
-                    .insert(call.clone());
-            }
+        if let Some(made) = record.made(entries) {
+            return Ok(made);
         }
-        if entries.iter().any(|entry| entry.is_final) {
-            for edge in edge_before.iter() {
-                if let Some(edge) = inner.edges.get_mut(edge) {
-                    edge.calls.remove(&call);
-                }
+        record.admit(entries, &self.settings)?;
+        let positions = record.append(entries, now_ms(), &self.settings);
+        let call = (id.clone(), entries.call.clone());
+        for entry in &entries.entries {
+            if matches!(entry.payload, NewPayload::Open(_)) {
+                // An edge that never connected is given one time to live to do so.
+                let edge = inner.edge(&entries.edge, self.settings.ttl);
+                edge.calls.insert(call.clone());
+            }
+            if entry.is_final
+                && let Some(edge) = inner.edges.get_mut(&entries.edge)
+            {
+                edge.calls.remove(&call);
             }
         }
         Ok(positions)

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{MemoryStore, record::Record};
+use super::{MemoryStore, now_ms, record::Record};
 use crate::{
     Error, Session, SessionId, SessionUpdate, UserId,
     store::{Renewal, Sessions},
@@ -101,7 +101,7 @@ impl Sessions for MemoryStore {
         let mut gone = Vec::new();
         for renewal in renewals {
             match inner.record(&renewal.session) {
-                Ok(record) => record.renew(renewal, self.settings.ttl),
+                Ok(record) => record.renew(renewal, now_ms(), &self.settings),
                 Err(_) => gone.push(renewal.session.clone()),
             }
         }

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use everything_proto::session::v1::OpenCall;
 use redis_store::keys::session::{EDGE_LEASES, edge_calls};
 
-use super::{RedisStore, reply};
-use crate::{Error, Position, SessionId, StreamName, store::Edges};
+use super::{
+    RedisStore,
+    reply::{self, BuriedReply, tri},
+};
+use crate::{
+    Error, SessionId, StreamName, UserId,
+    store::{Edges, Fate, NOBODY, TakenOver},
+};
 
 #[async_trait]
 impl Edges for RedisStore {
@@ -43,29 +48,83 @@ impl Edges for RedisStore {
             .collect())
     }
 
-    async fn interrupt(
+    async fn has_other_edge(&self, edge: &str) -> Result<bool, Error> {
+        self.run(self.scripts.edge_others.key(EDGE_LEASES).arg(edge))
+            .await
+    }
+
+    async fn bury(
         &self,
         id: &SessionId,
-        stream: &StreamName,
+        call: &StreamName,
         edge: &str,
-    ) -> Result<Option<(OpenCall, Position)>, Error> {
-        let interrupted: Option<(Vec<u8>, String)> = self
-            .keep(
-                self.on(&self.scripts.interrupt, id)
-                    .arg(stream.as_str())
-                    .arg(edge)
-                    .arg(self.settings.log_max_entries)
-                    .arg(self.settings.log_max_bytes),
-            )
-            .await?;
-        self.call_ended(edge, id, stream).await;
-        let Some((call, position)) = interrupted else {
-            return Ok(None);
+        to: Option<&str>,
+    ) -> Result<Fate, Error> {
+        if let Some(to) = to {
+            // Noted before it is taken: a call that nobody would find could never be ended.
+            self.call_opened(to, id, call).await?;
+        }
+        let mut invocation = self.on(&self.scripts.bury, id);
+        invocation
+            .arg(call.as_str())
+            .arg(edge)
+            .arg(to.unwrap_or_default());
+        let buried: BuriedReply = self.keep(self.bound(&mut invocation)).await?;
+        let fate = match buried.0.as_str() {
+            "waiting" => return Ok(Fate::Waiting),
+            "interrupted" => Fate::Interrupted(reply::position(&buried.1)?),
+            "taken" => Fate::TakenOver(reply::taken_over(to.unwrap_or_default(), buried)?),
+            _ => Fate::NotOpen,
         };
-        Ok(Some((
-            reply::decode(call.as_slice())?,
-            reply::position(&position)?,
-        )))
+        self.call_ended(edge, id, call).await;
+        // Otherwise it may be that edge's all the same: another replica was faster.
+        if let (Some(to), Fate::Interrupted(_)) = (to, &fate) {
+            self.call_ended(to, id, call).await;
+        }
+        Ok(fate)
+    }
+
+    async fn taken_over(
+        &self,
+        id: &SessionId,
+        call: &StreamName,
+        edge: &str,
+    ) -> Result<Option<TakenOver>, Error> {
+        let taken: BuriedReply = self
+            .run(self.on(&self.scripts.taken_over, id).arg(call.as_str()).arg(edge))
+            .await?;
+        match taken.0.as_str() {
+            "taken" => reply::taken_over(edge, taken).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        call: &StreamName,
+        edge: &str,
+    ) -> Result<bool, Error> {
+        self.call_opened(NOBODY, id, call).await?;
+        self.lose_edge(NOBODY).await?;
+        let handed_over = tri(self
+            .keep(
+                self.owned(&self.scripts.hand_over, id, user)
+                    .arg(call.as_str())
+                    .arg(edge)
+                    .arg(NOBODY),
+            )
+            .await?)?;
+        if handed_over {
+            // Whoever looked at it in between found nothing to take, and crossed it out.
+            self.call_opened(NOBODY, id, call).await?;
+            self.lose_edge(NOBODY).await?;
+            self.call_ended(edge, id, call).await;
+        } else {
+            self.call_ended(NOBODY, id, call).await;
+        }
+        Ok(handed_over)
     }
 
     async fn forget_edge(&self, edge: &str) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use change_feed::ChangeId;
-use everything_proto::events::v1::{Change, TraceContext};
+use everything_proto::events::v1::Change;
 use prost::Message;
 
 use super::{
@@ -11,8 +11,8 @@ use super::{
     reply::{self, PageReply},
 };
 use crate::{
-    CursorFacts, Error, NewEntry, NewPayload, Page, Position, SessionId, StreamName, UserId,
-    store::{EventLog, PAGE_BYTES, PAGE_ENTRIES},
+    CursorFacts, Error, NewEntries, NewPayload, Page, Position, SessionId, StreamName, UserId,
+    store::{EventLog, MAX_TAKEOVERS, PAGE_BYTES, PAGE_ENTRIES},
 };
 
 #[async_trait]
@@ -21,36 +21,48 @@ impl EventLog for RedisStore {
         &self,
         id: &SessionId,
         user: &UserId,
-        stream: &StreamName,
-        entries: &[NewEntry],
-        trace: &TraceContext,
+        entries: &NewEntries,
     ) -> Result<Vec<Position>, Error> {
         let settings = &self.settings;
+        let NewEntries {
+            call,
+            edge,
+            entries,
+            key,
+            again,
+            trace,
+        } = entries;
         let mut invocation = self.owned(&self.scripts.append, id, user);
-        invocation
-            .arg(stream.as_str())
-            .arg(u8::from(stream.is_standalone()))
-            .arg(settings.log_max_entries)
-            .arg(settings.log_max_bytes)
+        invocation.arg(call.as_str()).arg(u8::from(call.is_standalone()));
+        self.bound(&mut invocation)
             .arg(settings.max_open_calls)
             .arg(settings.max_awaited)
-            .arg(trace.encode_to_vec());
+            .arg(trace.encode_to_vec())
+            .arg(edge)
+            .arg(key)
+            .arg(u8::from(*again));
         for entry in entries {
-            let (kind, data, edge) = match &entry.payload {
-                NewPayload::Open(call) => ("o", call.encode_to_vec().into(), call.edge_id.as_str()),
-                NewPayload::Message(json) => ("m", json.clone(), ""),
-                NewPayload::End => ("e", Bytes::new(), ""),
+            let (kind, data, opened) = match &entry.payload {
+                NewPayload::Open(call) => ("o", call.encode_to_vec().into(), Some(call)),
+                NewPayload::Message(json) => ("m", json.clone(), None),
+                NewPayload::End => ("e", Bytes::new(), None),
             };
-            let awaits = entry.awaits_answer.as_deref().unwrap_or_default();
+            let takeovers = opened
+                .or(entry.still_open.as_ref())
+                .map_or(0, |call| if call.repeatable { MAX_TAKEOVERS } else { 0 });
+            let still_open = entry.still_open.as_ref().map(Message::encode_to_vec);
+            let progress = entry.progress.map(|progress| progress.to_string());
             invocation
                 .arg(kind)
                 .arg(u8::from(entry.is_final))
-                .arg(awaits)
+                .arg(entry.awaits_answer.as_deref().unwrap_or_default())
                 .arg(data.as_ref())
-                .arg(edge);
-            if !edge.is_empty() {
+                .arg(takeovers)
+                .arg(still_open.unwrap_or_default())
+                .arg(progress.unwrap_or_default());
+            if opened.is_some() {
                 // Noted before it is opened: a call that nobody would find could never be ended.
-                self.call_opened(edge, id, stream).await?;
+                self.call_opened(edge, id, call).await?;
             }
         }
         let (status, ended, positions): (String, String, Vec<String>) = self.keep(&invocation).await?;
@@ -67,7 +79,7 @@ impl EventLog for RedisStore {
             _ => return Err(Error::SessionNotFound),
         }
         if !ended.is_empty() {
-            self.call_ended(&ended, id, stream).await;
+            self.call_ended(&ended, id, call).await;
         }
         positions
             .iter()
@@ -125,10 +137,8 @@ impl EventLog for RedisStore {
         up_to: ChangeId,
     ) -> Result<usize, Error> {
         let mut invocation = self.on(&self.scripts.append_changes, id);
-        invocation
-            .arg(up_to.to_string())
-            .arg(self.settings.log_max_entries)
-            .arg(self.settings.log_max_bytes);
+        invocation.arg(up_to.to_string());
+        self.bound(&mut invocation);
         for (change_id, change) in changes {
             let trace = change.trace.clone().unwrap_or_default();
             invocation

@@ -1,12 +1,12 @@
 //! What scripts answer.
 
 use bytes::Bytes;
-use everything_proto::{events::v1::TraceContext, feature::v1::LogLevel};
+use everything_proto::{events::v1::TraceContext, feature::v1::LogLevel, session::v1::OpenCall};
 use prost::Message;
 use redis::{FromRedisValue, Value};
 
 use super::failed;
-use crate::{Error, LogEntry, Page, Payload, Position, Session, SessionId, UserId};
+use crate::{Error, LogEntry, Page, Payload, Position, Session, SessionId, UserId, store::TakenOver};
 
 /// Owner; version, info, capabilities, log level, initialized, creation, last change; subscriptions.
 pub(super) type Described = (String, DescribedBase, Vec<(String, String)>);
@@ -16,6 +16,23 @@ type DescribedBase = (String, Vec<u8>, Vec<u8>, i32, bool, i64, String);
 pub(super) type PageReply = (String, bool, Vec<EntryReply>);
 /// Place, kind, final, data, trace.
 type EntryReply = (String, String, bool, Vec<u8>, Vec<u8>);
+
+/// What happened, place, user, call, progress, questions.
+pub(super) type BuriedReply = (String, String, String, Vec<u8>, String, Vec<String>);
+
+pub(super) fn taken_over(to: &str, reply: BuriedReply) -> Result<TakenOver, Error> {
+    let (_, _, user, call, progress, asked) = reply;
+    let call: OpenCall = decode(call.as_slice())?;
+    Ok(TakenOver {
+        user: UserId::parse(&user).map_err(|_| corrupt("an owner"))?,
+        call: OpenCall {
+            edge_id: to.to_owned(),
+            ..call
+        },
+        progress: progress.parse().ok(),
+        asked,
+    })
+}
 
 pub(super) fn session(id: &SessionId, (user, base, subscriptions): Described) -> Result<Session, Error> {
     let (

@@ -4,7 +4,7 @@ local OWNER, STATE, EVENTS = KEYS[1], KEYS[2], KEYS[3]
 -- Mirrors ENTRY_OVERHEAD_BYTES of the store.
 local OVERHEAD = 64
 -- Where the fields of a log entry stand.
-local STREAM, KIND, FINAL, FOLLOWS, DATA, TRACE = 2, 4, 6, 8, 10, 12
+local STREAM, KIND, FINAL, FOLLOWS, DATA, TRACE, KEY = 2, 4, 6, 8, 10, 12, 14
 
 local function now()
   local time = redis.call('TIME')
@@ -51,20 +51,32 @@ local function describe()
   return {redis.call('GET', OWNER), base, subscriptions}
 end
 
-local function log(stream, kind, final, data, trace, max_entries, max_bytes)
-  local follows = field('last:' .. stream) or '0-0'
-  local id = redis.call('XADD', EVENTS, '*', 's', stream, 'k', kind, 'f', final, 'p', follows, 'd', data, 't', trace)
-  redis.call('HSET', STATE, 'last:' .. stream, id)
-  local bytes = redis.call('HINCRBY', STATE, 'log_bytes', OVERHEAD + #data + #trace)
-  local entries = redis.call('XLEN', EVENTS)
-  if entries == 1 then redis.call('PEXPIRE', EVENTS, redis.call('PTTL', OWNER)) end
-  while entries > 1 and (entries > max_entries or bytes > max_bytes) do
+-- Where the messages of a call go. Mirrors StreamName::of_messages.
+local function stream_of(call) return string.sub(call, 1, 2) == 'g_' and 'g' or call end
+
+-- Lets the oldest entries go. `bounds`: most entries, most bytes, oldest age; the newest entry stays.
+local function trim(bounds)
+  local entries, bytes = redis.call('XLEN', EVENTS), count('log_bytes')
+  local oldest_ms = now() - bounds[3]
+  while entries > 1 do
     local oldest = redis.call('XRANGE', EVENTS, '-', '+', 'COUNT', 1)[1]
+    local ms = tonumber(string.match(oldest[1], '^%d+'))
+    if entries <= bounds[1] and bytes <= bounds[2] and ms >= oldest_ms then return end
     redis.call('XDEL', EVENTS, oldest[1])
     redis.call('HSET', STATE, 'log_trimmed', oldest[1])
     bytes = redis.call('HINCRBY', STATE, 'log_bytes', -(OVERHEAD + #oldest[2][DATA] + #oldest[2][TRACE]))
     entries = entries - 1
   end
+end
+
+local function log(stream, kind, final, data, trace, key, bounds)
+  local follows = field('last:' .. stream) or '0-0'
+  local id = redis.call('XADD', EVENTS, '*', 's', stream, 'k', kind, 'f', final, 'p', follows, 'd', data, 't', trace,
+    'u', key)
+  redis.call('HSET', STATE, 'last:' .. stream, id)
+  redis.call('HINCRBY', STATE, 'log_bytes', OVERHEAD + #data + #trace)
+  if redis.call('XLEN', EVENTS) == 1 then redis.call('PEXPIRE', EVENTS, redis.call('PTTL', OWNER)) end
+  trim(bounds)
   return id
 end
 
@@ -87,13 +99,13 @@ local function page(stream, after, max_entries, max_bytes)
   end
 end
 
--- Requests that wait for an answer: `await:<id>` holds "<place> <stream> <w(aiting)|a(nswered)|t(aken)>".
+-- Requests that wait for an answer: `await:<id>` holds "<place> <call> <w(aiting)|a(nswered)|t(aken)>".
 local function each_awaited(visit)
   if count('awaits') == 0 then return end
   for _, name in ipairs(redis.call('HKEYS', STATE)) do
     if string.sub(name, 1, 6) == 'await:' then
-      local asked, stream, state = string.match(field(name), '^(%S+) (%S+) (%a)$')
-      visit(string.sub(name, 7), asked, stream, state)
+      local asked, call, state = string.match(field(name), '^(%S+) (%S+) (%a)$')
+      visit(string.sub(name, 7), asked, call, state)
     end
   end
 end
@@ -103,8 +115,11 @@ local function forget_awaited(id)
   redis.call('HINCRBY', STATE, 'awaits', -1)
 end
 
-local function close(stream)
-  redis.call('HDEL', STATE, 'last:' .. stream, 'call:' .. stream, 'edge:' .. stream)
+local function close(call)
+  -- `last:` is the call's own stream's, where it has one.
+  for _, of in ipairs({'last:', 'call:', 'edge:', 'runs:', 'key:', 'taken:', 'progress:'}) do
+    redis.call('HDEL', STATE, of .. call)
+  end
   redis.call('HINCRBY', STATE, 'calls', -1)
-  each_awaited(function(id, _, of) if of == stream then forget_awaited(id) end end)
+  each_awaited(function(id, _, of) if of == call then forget_awaited(id) end end)
 end

@@ -111,14 +111,12 @@ impl Sessions for RedisStore {
                 .change
                 .map(|change| change.to_string())
                 .unwrap_or_default();
-            let exists: bool = self
-                .run(
-                    self.on(&self.scripts.renew, &renewal.session)
-                        .arg(self.ttl_ms())
-                        .arg(renewal.holder.unwrap_or_default())
-                        .arg(change),
-                )
-                .await?;
+            let mut invocation = self.on(&self.scripts.renew, &renewal.session);
+            invocation
+                .arg(self.ttl_ms())
+                .arg(renewal.holder.unwrap_or_default())
+                .arg(change);
+            let exists: bool = self.run(self.bound(&mut invocation)).await?;
             Ok((!exists).then_some(renewal.session))
         });
         gone(renewed.buffer_unordered(CONCURRENT_RENEWALS).try_collect().await)

@@ -24,9 +24,15 @@ pub async fn answers_are_taken_once(store: Arc<dyn Store>) {
             .collect::<Vec<_>>()
     };
     assert!(!answer("q1", "nobody asked").await);
-    append(&*store, &session, "c", &[open("edge"), ask("q1"), ask("q2")])
-        .await
-        .unwrap();
+    append_as(
+        "edge",
+        &*store,
+        &session,
+        "c",
+        &[open("edge"), ask("q1"), ask("q2")],
+    )
+    .await
+    .unwrap();
     let foreign = store
         .answer(id, &user("mallory"), "q1", &Bytes::from_static(b"x"))
         .await;
@@ -41,10 +47,14 @@ pub async fn answers_are_taken_once(store: Arc<dyn Store>) {
     assert!(answer("q2", "two").await);
     assert_eq!(take("other", &["q2"], false).await, ["q2=two"]);
     // The oldest gives way.
-    append(&*store, &session, "c", &[ask("q3")]).await.unwrap();
+    append_as("edge", &*store, &session, "c", &[ask("q3")])
+        .await
+        .unwrap();
     assert!(take("edge", &["q1"], true).await.is_empty());
     // With its call, the question is over.
-    append(&*store, &session, "c", &[last("done")]).await.unwrap();
+    append_as("edge", &*store, &session, "c", &[last("done")])
+        .await
+        .unwrap();
     assert!(!answer("q3", "late").await);
     assert!(take("edge", &["q2", "q3"], true).await.is_empty());
 }

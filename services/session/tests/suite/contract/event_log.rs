@@ -27,8 +27,7 @@ pub async fn streams_open_once_and_end_once(store: Arc<dyn Store>) {
     ));
     let end = NewEntry {
         payload: NewPayload::End,
-        is_final: true,
-        awaits_answer: None,
+        ..last("")
     };
     append("c3", &[open("e"), end]).await.unwrap();
     // What was refused left nothing behind.
@@ -218,4 +217,111 @@ pub async fn changes_are_logged_once(store: Arc<dyn Store>) {
     let logged = read_all(&*store, &session, "g", Position::ZERO).await;
     let payloads: Vec<_> = logged.into_iter().map(|entry| entry.payload).collect();
     assert_eq!(payloads, [1, 2, 3].map(|list| Payload::Change(change(list))));
+}
+
+pub async fn old_entries_give_way(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let old = append(&*store, &session, "g", &[message("1"), message("2")])
+        .await
+        .unwrap();
+    let kept = async || texts(&read_all(&*store, &session, "g", Position::ZERO).await);
+    assert_eq!(kept().await, ["1", "2"]);
+    // With a renewal all but the newest go, with another entry that one, too.
+    let renewal = Renewal {
+        session: session.id.clone(),
+        holder: None,
+        change: None,
+    };
+    eventually("old entries go", async || {
+        store.renew(std::slice::from_ref(&renewal)).await.unwrap();
+        kept().await == ["2"]
+    })
+    .await;
+    append(&*store, &session, "g", &[message("3")]).await.unwrap();
+    assert_eq!(kept().await, ["3"]);
+    let facts = store
+        .inspect(&session.id, &session.user, &stream("g"), old[0])
+        .await
+        .unwrap();
+    assert!(matches!(
+        facts.check(&stream("g"), old[0]),
+        Err(Error::CursorExpired)
+    ));
+}
+
+pub async fn an_append_that_is_made_again_is_logged_once(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let keyed = |call: &str, key: &str, entries: &[NewEntry]| NewEntries {
+        key: key.to_owned(),
+        ..new_entries("e", call, entries)
+    };
+    let again = |entries: &NewEntries| NewEntries {
+        again: true,
+        ..entries.clone()
+    };
+    let append =
+        async |entries: &NewEntries| store.append(&session.id, &session.user, entries).await.unwrap();
+    let steps = [
+        keyed("c", "k1", &[open("e"), message("1")]),
+        keyed("c", "k2", &[message("2"), message("3")]),
+        keyed("c", "k3", &[last("4")]),
+        keyed("g", "k4", &[message("5")]),
+        // Of the 2024-11-05 transport.
+        keyed("g_c", "k5", &[open("e")]),
+        keyed("g_c", "k6", &[last("6")]),
+    ];
+    for entries in &steps {
+        let made = append(entries).await;
+        super::append(&*store, &session, "g", &[message("between")])
+            .await
+            .unwrap();
+        assert_eq!(append(&again(entries)).await, made);
+        assert_eq!(append(&again(entries)).await, made);
+    }
+    assert_eq!(
+        texts(&read_all(&*store, &session, "c", Position::ZERO).await),
+        ["1", "2", "3", "4"]
+    );
+    let standalone = texts(&read_all(&*store, &session, "g", Position::ZERO).await);
+    let once = |text: &str| standalone.iter().filter(|logged| *logged == text).count();
+    assert_eq!((once("5"), once("6")), (1, 1));
+    // One that never arrived is made now.
+    append(&again(&keyed("c2", "k7", &[open("e"), last("7")]))).await;
+    assert_eq!(
+        texts(&read_all(&*store, &session, "c2", Position::ZERO).await),
+        ["7"]
+    );
+}
+
+pub async fn a_call_without_a_stream_speaks_on_the_standalone_one(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let append = async |name, entries: &[NewEntry]| append(&*store, &session, name, entries).await;
+    assert!(matches!(
+        append("g_1", &[message("early")]).await,
+        Err(Error::StreamNotOpen)
+    ));
+    append("g_1", &[open("e")]).await.unwrap();
+    append("g_1", &[message("1")]).await.unwrap();
+    append("g_2", &[open("e"), last("2")]).await.unwrap();
+    append("g_1", &[last("3")]).await.unwrap();
+    assert!(matches!(
+        append("g_1", &[message("late")]).await,
+        Err(Error::StreamNotOpen)
+    ));
+    append("g", &[message("4")]).await.unwrap();
+    let entries = read_all(&*store, &session, "g", Position::ZERO).await;
+    assert_eq!(texts(&entries), ["1", "2", "3", "4"]);
+    assert!(entries.iter().all(|entry| !entry.is_final));
+    // Interrupted, it says so there, and the stream goes on.
+    append("g_3", &[open("e")]).await.unwrap();
+    let fate = store.bury(&session.id, &stream("g_3"), "e", None).await.unwrap();
+    let Fate::Interrupted(position) = fate else {
+        panic!("{fate:?}")
+    };
+    append("g", &[message("5")]).await.unwrap();
+    let entries = read_all(&*store, &session, "g", entries[3].position).await;
+    assert_eq!(entries[0].position, position);
+    assert_eq!(entries[0].payload, Payload::Interrupted(call("e", false)));
+    assert!(!entries[0].is_final);
+    assert_eq!(texts(&entries[1..]), ["5"]);
 }

@@ -128,9 +128,16 @@ async fn progress_goes_from_nought_to_a_hundred() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reconnection_is_given_a_tenth_of_a_second() {
+async fn a_reconnection_closes_the_stream_for_a_tenth_of_a_second() {
     let began = Instant::now();
-    let result = Client::new().result("test_reconnection", json!({})).await;
+    let events = Client::new()
+        .events("test_reconnection", json!({}), Value::Null, b"")
+        .await;
+    let [Event::CloseStream(close), Event::Result(result)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(close.retry_ms, 100);
+    let result: Value = serde_json::from_slice(&result.result_json).unwrap();
     assert_eq!(result["isError"], Value::Null);
     assert_eq!(began.elapsed(), Duration::from_millis(100));
 }

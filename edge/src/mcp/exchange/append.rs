@@ -1,0 +1,98 @@
+//! Logging what an exchange says: once, whatever becomes of the replica that was asked.
+
+use std::time::Duration;
+
+use everything_proto::session::v1::{AppendRequest, Entry};
+use serving::retry::backoff;
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::{Exchange, NotSent};
+
+/// How long an append is tried again while no replica of the session service makes it. The call stands still meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same after it was tried in vain: every message would wait again.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long a client that is away may wait for its answer to be logged.
+const LATE_PATIENCE: Duration = Duration::from_secs(60);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Entries on their way into the log. Made once, however often they are tried.
+pub(super) struct Append {
+    request: AppendRequest,
+}
+
+impl Exchange {
+    pub(super) fn new_append(&self, entries: Vec<Entry>) -> Append {
+        let request = AppendRequest {
+            session_id: self.session.session_id.to_string(),
+            user_id: self.session.user_id.to_string(),
+            stream: self.call.clone(),
+            entries,
+            edge_id: self.description.mcp.link.edge_id().to_owned(),
+            key: uuid::Uuid::new_v4().simple().to_string(),
+            again: false,
+        };
+        Append { request }
+    }
+
+    /// `has_failed` remembers whether the session service was away for too long before.
+    pub(super) async fn append(
+        &self,
+        append: &mut Append,
+        has_failed: &mut bool,
+    ) -> Result<Vec<String>, NotSent> {
+        let patience = if *has_failed { LITTLE_PATIENCE } else { PATIENCE };
+        let made = self.try_until(append, Instant::now() + patience).await;
+        *has_failed = made == Err(NotSent::Unavailable);
+        made
+    }
+
+    /// A client that is away will ask for its answer when the session service is back.
+    pub(super) async fn append_late(&self, mut append: Append) {
+        if self.try_until(&mut append, Instant::now() + LATE_PATIENCE).await == Err(NotSent::Unavailable) {
+            tracing::error!("an answer was lost: the session service was away for too long");
+        }
+    }
+
+    async fn try_until(&self, append: &mut Append, deadline: Instant) -> Result<Vec<String>, NotSent> {
+        let mut client = self.description.mcp.clients.session.clone();
+        let mut attempt = 1;
+        loop {
+            let tried = tokio::time::timeout_at(deadline, client.append(append.request.clone())).await;
+            // Whether it was made is not known from here on.
+            append.request.again = true;
+            match tried {
+                Ok(Ok(response)) => return Ok(response.into_inner().event_ids),
+                Ok(Err(status)) => {
+                    let error = NotSent::from_status(&status);
+                    let pause = backoff(attempt).min(LONGEST_PAUSE);
+                    if error != NotSent::Unavailable || Instant::now() + pause >= deadline {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(pause).await;
+                    attempt += 1;
+                }
+                Err(_) => return Err(NotSent::Unavailable),
+            }
+        }
+    }
+}
+
+impl NotSent {
+    fn from_status(status: &Status) -> Self {
+        match status.code() {
+            Code::NotFound => Self::SessionEnded,
+            Code::FailedPrecondition => Self::StreamOver,
+            Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented | Code::PermissionDenied => {
+                tracing::error!(code = ?status.code(), message = status.message(), "a message cannot be logged");
+                Self::Refused
+            }
+            code => {
+                tracing::debug!(?code, message = status.message(), "a message could not be logged");
+                Self::Unavailable
+            }
+        }
+    }
+}
