@@ -143,11 +143,12 @@ impl Mcp {
     }
 
     /// Waits for calls that are under way, whether or not their clients are still there, until `deadline`; then ends what
-    /// runs beside requests.
+    /// runs beside requests, and gives tasks back.
     pub async fn drained(&self, deadline: Instant) {
         if timeout_at(deadline, self.in_flight.until_idle()).await.is_err() {
             tracing::warn!("calls were still under way at the drain deadline");
         }
         self.leaving.stopped().cancel();
+        self.tasks.given_back().await;
     }
 }

@@ -23,8 +23,9 @@ use telemetry::{
 };
 use tokio::{
     sync::{Notify, broadcast},
-    time::Instant,
+    time::{Instant, timeout},
 };
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 pub use operations::{NewTask, answer, create, failure, refuse};
@@ -33,6 +34,8 @@ use super::Mcp;
 
 /// Tasks that one edge runs at once. More wait, for this edge or another one.
 const MAX_RUNS: usize = 256;
+/// How long an edge that ends waits for the session service to take its tasks back.
+const GIVING_BACK: Duration = Duration::from_secs(2);
 /// Changes that may wait for one listener.
 const NEWS_QUEUE: usize = 1_024;
 
@@ -54,6 +57,8 @@ pub struct Tasks {
     /// There may be something to claim.
     wake: Arc<Notify>,
     shutdown: CancellationToken,
+    /// Rounds that have not said how they ended.
+    rounds: TaskTracker,
 }
 
 /// A round under way here.
@@ -75,6 +80,7 @@ impl Tasks {
             news: broadcast::Sender::new(NEWS_QUEUE),
             wake: Arc::default(),
             shutdown,
+            rounds: TaskTracker::new(),
         }
     }
 
@@ -106,7 +112,18 @@ impl Tasks {
         let span = spans::caused_by(format!("run task {name}"), &causes);
         spans::set_text(&span, GEN_AI_TOOL_NAME, name);
         spans::set(&span, GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
-        tokio::spawn(runner::run(mcp.clone(), run).instrument(span));
+        mcp.tasks
+            .rounds
+            .spawn(runner::run(mcp.clone(), run).instrument(span));
+    }
+
+    /// After a shutdown: waits until every round that was under way here is given back, for others to take.
+    pub async fn given_back(&self) {
+        self.rounds.close();
+        if timeout(GIVING_BACK, self.rounds.wait()).await.is_err() {
+            // Others take them when the leases end.
+            tracing::warn!(tasks = self.rounds.len(), "tasks were not given back in time");
+        }
     }
 
     fn room(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Tasks of 2026-07-28 (`io.modelcontextprotocol/tasks`), over two edges that share Redis: whatever happens to an edge, a task goes on.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use system_tests::{FeatureKind, Stack};
@@ -10,9 +10,14 @@ const EXTENSION: &str = "io.modelcontextprotocol/tasks";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn stack() -> Stack {
+    stack_with("TASK_LEASE_MS", "2500").await
+}
+
+async fn stack_with(setting: &str, value: &str) -> Stack {
     let stack = Stack::builder().processes().redis().edges(2);
     let stack = stack.feature(FeatureKind::Conformance).auth_disabled();
-    stack.start().await.unwrap_or_else(|error| panic!("{error:#}"))
+    let stack = stack.setting(setting, value).start().await;
+    stack.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// The result or the error of one request to one edge.
@@ -104,4 +109,41 @@ async fn a_task_is_cancelled_at_another_edge() {
     assert_eq!(get(&stack, 0, &task_id).await["status"], "cancelled");
     let unknown = ask(&stack, 1, "tasks/get", "nothing", json!({"taskId": "nothing"})).await;
     assert_eq!(unknown.unwrap_err()["code"], -32602);
+}
+
+/// With such a lease nobody else would take it for minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edge_that_shuts_down_gives_its_tasks_back_at_once() {
+    let stack = stack_with("TASK_LEASE_MS", "600000").await;
+    let task_id = start(&stack, 0, "slow_compute", json!({"seconds": 1})).await;
+    let pids = stack.pids();
+    let (_, pid) = pids.iter().find(|(name, _)| name == "edge-0").unwrap();
+    let told = Command::new("kill").args(["-TERM", &pid.to_string()]).status();
+    assert!(told.unwrap().success());
+    reaches(&stack, 1, &task_id, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_can_be_read_until_its_task_expires() {
+    let stack = stack_with("TASK_TTL", "2").await;
+    let begun = Instant::now();
+    let task_id = start(&stack, 0, "slow_compute", json!({"seconds": 0})).await;
+    let task = reaches(&stack, 1, &task_id, "completed").await;
+    assert_eq!(task["ttlMs"], 2_000);
+    loop {
+        let params = json!({"taskId": task_id});
+        match ask(&stack, 0, "tasks/get", &task_id, params).await {
+            Ok(task) => assert_eq!(task["result"]["resultType"], "complete"),
+            Err(gone) => {
+                assert_eq!(gone["code"], -32602);
+                assert!(
+                    begun.elapsed() >= Duration::from_secs(2),
+                    "it was gone before its time"
+                );
+                return;
+            }
+        }
+        assert!(begun.elapsed() < PATIENCE, "it does not expire");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
