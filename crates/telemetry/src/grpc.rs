@@ -29,6 +29,12 @@ const LINKS: [&str; 3] = [
     "everything.auth.v1.AuthService/Watch",
 ];
 
+/// RPCs that edges repeat all the time, with or without requests: each would be a trace of its own that nobody looks for.
+const BACKGROUND: [&str; 2] = [
+    "everything.session.v1.TaskService/ClaimTasks",
+    "everything.session.v1.TaskService/RenewTasks",
+];
+
 /// Opens a SERVER span for each RPC, as a child of the caller's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServerTraceLayer;
@@ -201,10 +207,27 @@ impl Drop for Call {
 
 /// Health checks come every few seconds from everywhere and say nothing about requests.
 fn is_traced(name: &str) -> bool {
-    !name.starts_with("grpc.") && !LINKS.contains(&name)
+    !name.starts_with("grpc.") && !LINKS.contains(&name) && !BACKGROUND.contains(&name)
 }
 
 fn describe(span: &Span, name: &str) {
     spans::set(span, RPC_SYSTEM_NAME, GRPC);
     spans::set_text(span, RPC_METHOD, name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_request_waits_for_has_no_trace() {
+        assert!(is_traced("everything.session.v1.TaskService/GetTask"));
+        for name in LINKS
+            .iter()
+            .chain(&BACKGROUND)
+            .chain(&["grpc.health.v1.Health/Check"])
+        {
+            assert!(!is_traced(name), "{name}");
+        }
+    }
 }
