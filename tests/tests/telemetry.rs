@@ -7,6 +7,7 @@
 mod target;
 
 mod telemetry {
+    mod conventions;
     mod otlp_http;
     mod seen;
 

@@ -35,6 +35,13 @@ async fn run(settings: &[(&str, &str)]) -> Stack {
     stack
 }
 
+/// Settings, whether spans and metrics arrive, and what is told at the start.
+type Row = (
+    &'static [(&'static str, &'static str)],
+    (bool, bool),
+    &'static str,
+);
+
 /// What arrived at a receiver: signals, and the services that sent them.
 fn arrived(receiver: &OtlpReceiver) -> (bool, bool) {
     (!receiver.spans().is_empty(), !receiver.metrics().is_empty())
@@ -45,7 +52,7 @@ fn arrived(receiver: &OtlpReceiver) -> (bool, bool) {
 async fn the_standard_variables_say_what_is_exported() {
     let (both, none, spans, metrics) = ((true, true), (false, false), (true, false), (false, true));
     // The defaults would not export before the process ends; so what arrives was flushed.
-    let rows: Vec<(&[(&str, &str)], (bool, bool), &str)> = vec![
+    let rows: Vec<Row> = vec![
         (&[ENDPOINT], both, ""),
         (&[], none, ""),
         (&[ENDPOINT, ("OTEL_SDK_DISABLED", "true")], none, ""),
