@@ -5,7 +5,7 @@ use system_tests::otlp::{Span, StatusCode};
 
 use super::world::{Era, World, echo, from_outside, is_server, send};
 
-fn find<'a>(spans: &'a [Span], is_it: impl Fn(&Span) -> bool) -> &'a Span {
+fn find(spans: &[Span], is_it: impl Fn(&Span) -> bool) -> &Span {
     spans.iter().find(|span| is_it(span)).unwrap()
 }
 
