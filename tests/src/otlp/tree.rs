@@ -14,9 +14,13 @@ use super::{Kind, Span, StatusCode};
 /// ```
 ///
 /// A failed span ends in `!` and its `error.type`, a link in `~` and the name of the span that it leads to. Spans whose
-/// parent is not there (it is in another process that exports nothing, such as the client) stand at the top.
+/// parent is not there (it is in another process that exports nothing, such as the client) stand at the top. Tries of one
+/// RPC that reached nobody are one line: how many there are depends on when it is noticed that nobody is there.
 #[derive(Clone, Debug)]
 pub struct Tree(String);
+
+/// How the line of an RPC that reached nobody ends.
+const UNREACHED: &str = " ! UNAVAILABLE\n";
 
 impl Tree {
     /// `show` says which spans are part of it; the children of one that is not take its place.
@@ -49,9 +53,10 @@ impl Tree {
                 push(&mut open, &span.span_id, depth);
                 continue;
             }
-            text.push_str(&"  ".repeat(depth));
-            text.push_str(&line(span, &names));
-            text.push('\n');
+            let line = format!("{}{}\n", "  ".repeat(depth), line(span, &names));
+            if !(line.ends_with(UNREACHED) && text.ends_with(&line)) {
+                text.push_str(&line);
+            }
             push(&mut open, &span.span_id, depth + 1);
         }
         Self(text)

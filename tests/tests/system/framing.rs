@@ -104,13 +104,21 @@ async fn streams_are_primed_in_the_newest_revision_only(world: World) {
             .await;
         assert_eq!(events[0].data.is_empty(), primed, "{revision}: {events:?}");
         assert!(events[1..].iter().all(|event| !event.data.is_empty()));
-        // The standalone stream too: the first thing on it is the cursor, or the first message.
+        // The standalone stream too: it begins with when to come back, and where from in the newest revision.
         let mut stream = client.get(None).await.unwrap();
         assert_eq!(stream.headers["x-accel-buffering"], "no");
         client.tool("gzipAsResource", json!({"data": "text"})).await;
         let first = stream.next().await.unwrap();
-        assert_eq!(first.data.is_empty(), primed, "{revision}: {first:?}");
-        assert!(first.id.is_some());
+        assert!(
+            first.data.is_empty() && first.retry.is_some(),
+            "{revision}: {first:?}"
+        );
+        assert_eq!(first.id.is_some(), primed, "{revision}: {first:?}");
+        let message = stream.next().await.unwrap();
+        assert!(
+            !message.data.is_empty() && message.id.is_some(),
+            "{revision}: {message:?}"
+        );
     }
 }
 
