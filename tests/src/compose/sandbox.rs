@@ -7,28 +7,15 @@ use anyhow::{Context, ensure};
 use super::{ComposeFile, Dockerfile, Service, Stage, network::Namespace};
 use crate::tools;
 
-/// Programs of this machine that stand in for images of others.
-const IMAGES: [Image; 2] = [
-    Image {
-        name: "redis",
-        command: &[],
-        // The image is built with protected mode off by default.
-        appended: &["--protected-mode", "no"],
-    },
-    Image {
-        name: "haproxy",
-        command: &["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
-        appended: &[],
-    },
+/// Programs of this machine that stand in for images of others, with the command where the compose file leaves it to the
+/// image.
+const IMAGES: [(&str, &[&str]); 2] = [
+    ("redis", &[]),
+    (
+        "haproxy",
+        &["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
+    ),
 ];
-
-/// What an image has that a program installed here has not.
-struct Image {
-    name: &'static str,
-    /// Where the compose file leaves the command to the image.
-    command: &'static [&'static str],
-    appended: &'static [&'static str],
-}
 
 /// What containers are made from.
 pub struct Sandbox {
@@ -78,7 +65,6 @@ impl Sandbox {
             let source = self.directory.join(file).display().to_string();
             bwrap.args(["--ro-bind", &source, &format!("/etc/{file}")]);
         }
-        let mut appended: &[&str] = &[];
         let mut words: Vec<String> = match stage {
             Some(stage) => {
                 for (binary, target) in &stage.binaries {
@@ -107,12 +93,11 @@ impl Sandbox {
                     "/usr/bin:/usr/sbin",
                 ]);
                 let image = image_name(service);
-                let image = IMAGES
+                let (_, command) = IMAGES
                     .iter()
-                    .find(|known| known.name == image)
+                    .find(|(name, _)| *name == image)
                     .context("an image of others")?;
-                appended = image.appended;
-                image.command.iter().map(|&word| word.to_owned()).collect()
+                command.iter().map(|&word| word.to_owned()).collect()
             }
         };
         for (name, value) in &service.environment {
@@ -141,10 +126,7 @@ impl Sandbox {
         }
         match other {
             Some(other) => words = other.to_vec(),
-            None => {
-                words.extend(service.command.iter().cloned());
-                words.extend(appended.iter().map(|&word| word.to_owned()));
-            }
+            None => words.extend(service.command.iter().cloned()),
         }
         bwrap.arg("--").args(words);
         Ok(bwrap)
@@ -177,7 +159,7 @@ impl Sandbox {
 /// Whether a service's image is ours, or one that a program of this machine can stand in for.
 pub fn can_run(service: &Service) -> bool {
     let image = image_name(service);
-    image.starts_with("everything-") || IMAGES.iter().any(|known| known.name == image)
+    image.starts_with("everything-") || IMAGES.iter().any(|(name, _)| *name == image)
 }
 
 /// `haproxy` of `haproxy:3.2-alpine`.
