@@ -30,11 +30,26 @@ pub trait ChangeFeed: Send + Sync + 'static {
     /// The id of the latest change; [`ChangeId::ZERO`] where there was none.
     async fn latest(&self) -> Result<ChangeId, Error>;
 
-    /// The changes after `after` that the log still holds, in order.
-    async fn since(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error>;
+    /// What came after `after`.
+    async fn missed(&self, after: ChangeId) -> Result<Missed, Error>;
 
-    /// Changes from now on, in order, each once.
+    /// The changes after `after` that the log still holds, in order.
+    async fn since(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error> {
+        Ok(self.missed(after).await?.changes)
+    }
+
+    /// Changes from now on, in order, each once. The stream ends when some were lost; [`ChangeFeed::missed`] knows what is
+    /// left of them.
     async fn subscribe(&self) -> Result<ChangeStream, Error>;
+}
+
+/// What a reader has missed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Missed {
+    /// In order.
+    pub changes: Vec<(ChangeId, Change)>,
+    /// There was more than the log still holds: whoever keeps copies of anything asks again for all of it.
+    pub truncated: bool,
 }
 
 /// Live changes.
@@ -45,7 +60,7 @@ impl ChangeStream {
         Self(stream)
     }
 
-    /// The next change; `None` when the feed has ended.
+    /// The next change; `None` when the feed has ended, or changes were lost.
     pub async fn next(&mut self) -> Option<(ChangeId, Change)> {
         self.0.next().await
     }

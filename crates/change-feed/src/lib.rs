@@ -10,7 +10,7 @@ mod publishing;
 mod redis;
 
 pub use everything_proto::events::v1::Change;
-pub use feed::{ChangeFeed, ChangeStream, Error, Tick};
+pub use feed::{ChangeFeed, ChangeStream, Error, Missed, Tick};
 pub use id::ChangeId;
 pub use memory::MemoryFeed;
 pub use redis::RedisFeed;

@@ -9,7 +9,8 @@ use futures::StreamExt;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick, publishing::Publishing, redis::LOG_LENGTH,
+    Change, ChangeFeed, ChangeId, ChangeStream, Error, Missed, Tick, publishing::Publishing,
+    redis::LOG_LENGTH,
 };
 
 /// A feed within one process.
@@ -17,6 +18,8 @@ use crate::{
 pub struct MemoryFeed(Arc<Shared>);
 
 struct Shared {
+    /// Changes that the log holds.
+    length: usize,
     log: Mutex<Log>,
     grown: watch::Sender<ChangeId>,
 }
@@ -25,6 +28,8 @@ struct Shared {
 struct Log {
     changes: VecDeque<(ChangeId, Change)>,
     latest: ChangeId,
+    /// The newest that the log holds no more.
+    removed: ChangeId,
     ticks: HashMap<&'static str, Instant>,
 }
 
@@ -36,7 +41,13 @@ impl Default for MemoryFeed {
 
 impl MemoryFeed {
     pub fn new() -> Self {
+        Self::of_length(LOG_LENGTH)
+    }
+
+    /// One whose log holds so many changes.
+    pub fn of_length(length: usize) -> Self {
         Self(Arc::new(Shared {
+            length,
             log: Mutex::default(),
             grown: watch::Sender::new(ChangeId::ZERO),
         }))
@@ -61,20 +72,26 @@ impl MemoryFeed {
         };
         log.latest = id;
         log.changes.push_back((id, change));
-        if log.changes.len() > LOG_LENGTH {
-            log.changes.pop_front();
+        if log.changes.len() > self.0.length
+            && let Some((oldest, _)) = log.changes.pop_front()
+        {
+            log.removed = oldest;
         }
         self.0.grown.send_replace(id);
         id
     }
 
-    fn after(&self, after: ChangeId) -> Vec<(ChangeId, Change)> {
-        self.log()
-            .changes
-            .iter()
-            .filter(|(id, _)| *id > after)
-            .cloned()
-            .collect()
+    fn after(&self, after: ChangeId) -> Missed {
+        let log = self.log();
+        Missed {
+            changes: log
+                .changes
+                .iter()
+                .filter(|(id, _)| *id > after)
+                .cloned()
+                .collect(),
+            truncated: log.removed > after,
+        }
     }
 }
 
@@ -109,7 +126,7 @@ impl ChangeFeed for MemoryFeed {
         Ok(self.log().latest)
     }
 
-    async fn since(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error> {
+    async fn missed(&self, after: ChangeId) -> Result<Missed, Error> {
         Ok(self.after(after))
     }
 
@@ -120,9 +137,12 @@ impl ChangeFeed for MemoryFeed {
         let batches = futures::stream::unfold((feed, grown, start), |(feed, mut grown, last)| async move {
             loop {
                 let batch = feed.after(last);
-                if let Some((newest, _)) = batch.last() {
+                if batch.truncated {
+                    return None;
+                }
+                if let Some((newest, _)) = batch.changes.last() {
                     let newest = *newest;
-                    return Some((futures::stream::iter(batch), (feed, grown, newest)));
+                    return Some((futures::stream::iter(batch.changes), (feed, grown, newest)));
                 }
                 grown.changed().await.ok()?;
             }

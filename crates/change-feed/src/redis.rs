@@ -8,7 +8,7 @@ use redis_store::{Delivery, Redis, Script, keys};
 
 use tracing::Instrument;
 
-use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Tick, publishing::Publishing};
+use crate::{Change, ChangeFeed, ChangeId, ChangeStream, Error, Missed, Tick, publishing::Publishing};
 
 /// Changes that the log holds, about.
 pub(crate) const LOG_LENGTH: usize = 10_000;
@@ -25,7 +25,9 @@ static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
         if ARGV[5] ~= '0' and not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[5]) then
             return false
         end
-        local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'change', ARGV[1])
+        local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+        local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'change', ARGV[1],
+            'after', last and last[1] or '')
         redis.call('PEXPIRE', KEYS[1], ARGV[3])
         redis.call(ARGV[6], ARGV[4], id)
         return id
@@ -37,11 +39,18 @@ static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
 #[derive(Clone)]
 pub struct RedisFeed {
     redis: Redis,
+    /// Changes that the log holds, about.
+    length: usize,
 }
 
 impl RedisFeed {
     pub fn new(redis: Redis) -> Self {
-        Self { redis }
+        Self::of_length(redis, LOG_LENGTH)
+    }
+
+    /// One whose log holds about so many changes.
+    pub fn of_length(redis: Redis, length: usize) -> Self {
+        Self { redis, length }
     }
 
     async fn append(&self, tick: Option<&Tick>, change: Change) -> Result<Option<ChangeId>, Error> {
@@ -63,7 +72,7 @@ impl RedisFeed {
             .key(keys::changes::LOG)
             .key(keys::changes::tick(tick.map_or("", |tick| tick.name)))
             .arg(change.encode_to_vec())
-            .arg(LOG_LENGTH)
+            .arg(self.length)
             .arg(LOG_AGE_MS)
             .arg(keys::changes::CHANNEL)
             .arg(silence)
@@ -74,7 +83,9 @@ impl RedisFeed {
         id.map(|id| parse(&id)).transpose()
     }
 
-    async fn page(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error> {
+    /// Truncated where the first entry does not follow `after`, or something before it: each names its predecessor. The
+    /// first of a log that was begun anew names none; it follows only what was before all changes.
+    async fn page(&self, after: ChangeId) -> Result<Missed, Error> {
         let mut commands = self.redis.commands();
         let reply: StreamRangeReply = redis::cmd("XRANGE")
             .arg(keys::changes::LOG)
@@ -86,7 +97,17 @@ impl RedisFeed {
             .await
             .map_err(redis_store::Error::from)?;
         let mut changes = Vec::with_capacity(reply.ids.len());
+        let mut truncated = false;
         for entry in reply.ids {
+            if changes.is_empty() {
+                let follows: Option<String> = entry.get("after");
+                truncated = match follows.as_deref() {
+                    // Written by a version that did not say.
+                    None => false,
+                    Some("") => after != ChangeId::ZERO,
+                    Some(follows) => parse(follows)? > after,
+                };
+            }
             let id = parse(&entry.id)?;
             let payload: Option<Vec<u8>> = entry.get("change");
             // What a newer version wrote and this one cannot read is still a place in the log.
@@ -97,7 +118,7 @@ impl RedisFeed {
                     .unwrap_or_default(),
             ));
         }
-        Ok(changes)
+        Ok(Missed { changes, truncated })
     }
 }
 
@@ -134,16 +155,17 @@ impl ChangeFeed for RedisFeed {
             .map_or(Ok(ChangeId::ZERO), |entry| parse(&entry.id))
     }
 
-    async fn since(&self, after: ChangeId) -> Result<Vec<(ChangeId, Change)>, Error> {
-        let mut changes: Vec<(ChangeId, Change)> = Vec::new();
+    async fn missed(&self, after: ChangeId) -> Result<Missed, Error> {
+        let mut missed = Missed::default();
         let mut last = after;
         loop {
             let page = self.page(last).await?;
-            let full = page.len() == PAGE;
-            last = page.last().map_or(last, |(id, _)| *id);
-            changes.extend(page);
+            let full = page.changes.len() == PAGE;
+            last = page.changes.last().map_or(last, |(id, _)| *id);
+            missed.changes.extend(page.changes);
+            missed.truncated |= page.truncated;
             if !full {
-                return Ok(changes);
+                return Ok(missed);
             }
         }
     }
@@ -161,13 +183,16 @@ impl ChangeFeed for RedisFeed {
                             Delivery::Message(_) | Delivery::Resubscribed => {}
                         }
                     }
-                    match feed.since(last).await {
+                    match feed.missed(last).await {
                         Ok(batch) => {
                             behind = false;
-                            if let Some((newest, _)) = batch.last() {
+                            if batch.truncated {
+                                return None;
+                            }
+                            if let Some((newest, _)) = batch.changes.last() {
                                 let newest = *newest;
                                 return Some((
-                                    futures::stream::iter(batch),
+                                    futures::stream::iter(batch.changes),
                                     (feed, subscription, newest, false),
                                 ));
                             }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use change_feed::{Change, ChangeFeed, ChangeId, MemoryFeed, RedisFeed, Tick};
+use change_feed::{Change, ChangeFeed, ChangeId, MemoryFeed, Missed, RedisFeed, Tick};
 use everything_proto::events::v1::{Stderr, change};
 use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 
@@ -110,4 +110,42 @@ async fn a_cut_connection_loses_no_change() {
         let id = feed.publish(text(&content)).await.unwrap();
         assert_eq!(soon(reader.next()).await.unwrap(), (id, text(&content)));
     }
+}
+
+async fn what_the_log_holds_no_more_is_said_to_be_lost(feed: Arc<dyn ChangeFeed>) {
+    let first = feed.publish(text("first")).await.unwrap();
+    let mut ids = vec![first];
+    for _ in 0..300 {
+        ids.push(feed.publish(text("more")).await.unwrap());
+    }
+    let missed = feed.missed(first).await.unwrap();
+    assert!(missed.truncated && !missed.changes.is_empty() && missed.changes.len() < 300);
+    assert!(feed.missed(ChangeId::ZERO).await.unwrap().truncated);
+    // From the last one that is gone on, everything is there.
+    let oldest = missed.changes[0].0;
+    let place = ids.iter().position(|id| *id == oldest).unwrap();
+    let rest = feed.missed(ids[place - 1]).await.unwrap();
+    assert!(!rest.truncated);
+    assert_eq!(rest.changes, missed.changes);
+    assert!(feed.missed(ids[place - 2]).await.unwrap().truncated);
+    let newest = feed.latest().await.unwrap();
+    assert_eq!(feed.missed(newest).await.unwrap(), Missed::default());
+}
+
+#[tokio::test]
+async fn a_feed_in_memory_says_what_it_lost() {
+    what_the_log_holds_no_more_is_said_to_be_lost(Arc::new(MemoryFeed::of_length(10))).await;
+}
+
+#[tokio::test]
+async fn a_feed_on_redis_says_what_it_lost() {
+    let server = RedisServer::start().await;
+    let feed = RedisFeed::of_length(server.connect(), 10);
+    what_the_log_holds_no_more_is_said_to_be_lost(Arc::new(feed.clone())).await;
+    // All of it is gone, as after an hour without a change.
+    let before = feed.latest().await.unwrap();
+    let _: i64 = server.command(&["DEL", "mcp:changes"]).await;
+    feed.publish(text("anew")).await.unwrap();
+    assert!(feed.missed(before).await.unwrap().truncated);
+    assert!(!feed.missed(ChangeId::ZERO).await.unwrap().truncated);
 }

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use change_feed::{Change, ChangeId};
 use everything_proto::{
-    events::v1::{ListChanged, ResourcesUpdated, change::Change as Kind},
+    events::v1::{ListChanged, ResourcesUpdated, change::Change as Kind, list_changed::List},
     feature::v1::LogLevel,
-    session::v1::connect_response::Message as Out,
+    session::v1::{ChangesLost, connect_response::Message as Out},
 };
 use futures::StreamExt;
 use telemetry::{messaging, propagation};
@@ -49,6 +49,9 @@ impl Hub {
         };
         // What came before this subscription was not seen live.
         let mut attached = Vec::new();
+        for link in lock(&self.table).links() {
+            link.send(Out::ChangesLost(ChangesLost {}));
+        }
         for (id, route) in lock(&self.table).routes() {
             route.changes.live = None;
             route.changes.missed = true;
@@ -155,10 +158,17 @@ impl Hub {
             }
             let session = self.store.peek(id).await?;
             let view = View::of(&session);
-            let missed = self.feed.since(session.last_change).await?;
-            let applied = missed.last().map_or(session.last_change, |(id, _)| *id);
-            if !missed.is_empty() {
-                self.append_changes(id, &view.coalesce(&missed), applied).await?;
+            let missed = self.feed.missed(session.last_change).await?;
+            let changes = missed.changes;
+            let applied = changes.last().map_or(session.last_change, |(id, _)| *id);
+            if missed.truncated {
+                tracing::warn!(
+                    "a session missed changes that are not kept any more; its client is to ask for everything"
+                );
+                self.append_changes(id, &view.everything(applied), applied)
+                    .await?;
+            } else if !changes.is_empty() {
+                self.append_changes(id, &view.coalesce(&changes), applied).await?;
             }
             match lock(&self.table).route(id) {
                 Some(route) if route.changes.missed => {}
@@ -220,6 +230,27 @@ impl View {
             Some(Kind::Stderr(stderr)) => vec![entry(Kind::Stderr(stderr.clone()))],
             None => Vec::new(),
         }
+    }
+
+    /// That anything may have changed: every list, and whatever it subscribes to.
+    fn everything(&self, at: ChangeId) -> Vec<(ChangeId, Change)> {
+        let lists = [List::Tools, List::Resources, List::Prompts]
+            .map(|list| Kind::ListChanged(ListChanged { list: list.into() }));
+        let resources = self.subscriptions.iter().map(|(uri, _)| {
+            Kind::ResourcesUpdated(ResourcesUpdated {
+                uris: vec![uri.clone()],
+                uri_prefixes: Vec::new(),
+            })
+        });
+        let entry = |kind| Change {
+            change: Some(kind),
+            ..Change::default()
+        };
+        lists
+            .into_iter()
+            .chain(resources)
+            .map(|kind| (at, entry(kind)))
+            .collect()
     }
 
     /// What of missed changes still concerns this session: the latest for each URI and each list; no logs.

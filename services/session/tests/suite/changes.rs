@@ -261,3 +261,26 @@ async fn many_changes_arrive_in_order(stack: Stack) {
         .await
         .unwrap();
 }
+
+/// What the log of changes holds no more may have been anything.
+#[tokio::test]
+async fn who_missed_more_than_is_kept_is_told_of_everything() {
+    let stack = Stack::redis().await;
+    let session = stack.session(ALICE).await;
+    subscribe(&stack, &session, &["test://1"]).await;
+    for _ in 0..3 {
+        stack.feed.publish(list(2)).await.unwrap();
+    }
+    let redis = stack.redis.as_ref().unwrap();
+    let _: i64 = redis.command(&["XTRIM", "mcp:changes", "MAXLEN", "1"]).await;
+    let mut edge = stack.edge(0, "one").await;
+    edge.attached(1, &session, "").await;
+    assert_eq!(
+        next(&mut edge, 1, 4).await,
+        ["list 1", "list 2", "list 3", "test://1"]
+    );
+    assert!(edge.leftovers(1).await.is_empty());
+    // From here on nothing is missed.
+    stack.feed.publish(list(3)).await.unwrap();
+    assert_eq!(next(&mut edge, 1, 1).await, ["list 3"]);
+}
