@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod cluster;
+pub mod conformance;
 pub mod faults;
 pub mod history;
 pub mod injector;

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use in_process::InProcess;
 use processes::Processes;
-use proxy::Proxy;
+pub(crate) use proxy::Proxy;
 
 /// How long a stack may take to come up, on a busy machine.
 const START: Duration = Duration::from_secs(30);

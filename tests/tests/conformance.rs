@@ -3,34 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use futures::future::join_all;
-use system_tests::{Browser, Builder, FeatureKind, Stack, conformance};
-
-/// What the suite asks of each revision, scored or not.
-const REVISIONS: [Requirements; 2] = [
-    Requirements {
-        revision: "2025-11-25",
-        // 30 that the revision requires, and 3 that the suite runs beside them without scoring.
-        scenarios: 33,
-        unchecked: &[],
-        always_skipped: &[],
-    },
-    Requirements {
-        revision: "2026-07-28",
-        scenarios: 50,
-        unchecked: &["tasks-status-notifications"],
-        // The harness has no way to listen to them.
-        always_skipped: &["tasks-status-notifications"],
-    },
-];
-
-struct Requirements {
-    revision: &'static str,
-    scenarios: usize,
-    /// Scenarios in which what they look at does not come up.
-    unchecked: &'static [&'static str],
-    /// Scenarios that the suite skips on every server.
-    always_skipped: &'static [&'static str],
-}
+use system_tests::{
+    Browser, Builder, FeatureKind, Stack,
+    conformance::{self, REQUIREMENTS},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_process_in_memory_conforms() {
@@ -69,7 +45,7 @@ async fn conforms(stack: Builder) {
         stack.authorize(&tokens.access_token);
     }
     // All revisions at once: they are served by the same endpoint.
-    let runs = REVISIONS.map(|required| {
+    let runs = REQUIREMENTS.map(|required| {
         let directory = stack.directory().join(required.revision);
         let url = url.clone();
         async move {
@@ -79,7 +55,7 @@ async fn conforms(stack: Builder) {
             )
         }
     });
-    for ((revision, report), required) in join_all(runs).await.into_iter().zip(REVISIONS) {
+    for ((revision, report), required) in join_all(runs).await.into_iter().zip(REQUIREMENTS) {
         let report = report.unwrap();
         assert_eq!(report.scenarios.len(), required.scenarios, "{revision}");
         assert_eq!(report.unchecked(), required.unchecked, "{revision}");

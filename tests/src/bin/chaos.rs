@@ -6,12 +6,16 @@ use anyhow::Context as _;
 use clap::Parser;
 use system_tests::chaos::{
     cluster::Plan,
+    conformance,
     faults::Kind,
     report::{self, Context},
     run::{self, Settings},
     soak,
     workload::Load,
 };
+
+/// Between two replicas that are killed while the conformance suite runs.
+const KILL_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs clients against a cluster that is under fire, and proves from what they saw that nothing was lost. Writes a page
 /// on it. A seed brings its schedule of faults back.
@@ -110,6 +114,17 @@ async fn main() -> anyhow::Result<ExitCode> {
             proven.and_then(|outcome| outcome.prove(&settings).map_err(|error| format!("{error:#}")));
         sound &= judge("faults", proven);
     }
+    let conforms = match arguments.no_conformance {
+        true => None,
+        false => {
+            let killed = conformance::under_fire(seed, KILL_EVERY, &directory.join("conformance")).await;
+            Some(killed.map(|killed| killed.to_string()))
+        }
+    };
+    if let Some(conforms) = &conforms {
+        let proven = conforms.as_ref().map(drop).map_err(|error| format!("{error:#}"));
+        sound &= judge("conformance", proven);
+    }
     let soaked = match arguments.soak {
         Duration::ZERO => None,
         length => {
@@ -143,7 +158,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         .to_owned(),
         notes: arguments.note.clone(),
     };
-    let page = report::page(&settings, outcome.as_ref(), soaked.as_ref(), None, &context);
+    let page = report::page(
+        &settings,
+        outcome.as_ref(),
+        soaked.as_ref(),
+        conforms.as_ref(),
+        &context,
+    );
     std::fs::write(&arguments.report, &page).context("the report cannot be written")?;
     say(&page);
     if sound {

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -23,11 +24,14 @@ use hyper_util::{
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
+    time::sleep,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Above the edge's own limit, so that the edge is the one to refuse.
 const BODY_BYTES: usize = 16 * 1024 * 1024;
+const PATIENT_ATTEMPTS: usize = 20;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
 /// Meant for one connection only (RFC 9110 section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
@@ -44,6 +48,8 @@ struct Shared {
     /// Every event stream that is open holds a receiver, and ends when it becomes true.
     streams: Mutex<watch::Sender<bool>>,
     client: Client<HttpConnector, Full<bytes::Bytes>>,
+    /// Attempts at one request.
+    attempts: AtomicUsize,
 }
 
 impl Proxy {
@@ -56,6 +62,7 @@ impl Proxy {
             token: Mutex::default(),
             streams: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).build_http(),
+            attempts: AtomicUsize::new(1),
         });
         let stop = CancellationToken::new();
         let serving = axum::serve(
@@ -86,6 +93,11 @@ impl Proxy {
         *lock(&self.shared.token) = HeaderValue::try_from(format!("Bearer {token}")).ok();
     }
 
+    /// Tries the next edge where no answer begins, or where it is `503`, as load balancers do that are told to.
+    pub fn try_again(&self) {
+        self.shared.attempts.store(PATIENT_ATTEMPTS, Ordering::Relaxed);
+    }
+
     /// Breaks off every event stream that is open, in the middle of its body; answers with how many there were.
     pub fn break_streams(&self) -> usize {
         let streams = std::mem::take(&mut *lock(&self.shared.streams));
@@ -96,6 +108,20 @@ impl Proxy {
 }
 
 impl Shared {
+    async fn attempt(&self, mut request: Request<Full<bytes::Bytes>>) -> anyhow::Result<Response<Body>> {
+        let edge = self.next_edge().context("no edge is up")?;
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = format!("http://{edge}{path}")
+            .parse::<Uri>()
+            .context("bad path")?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .context("the edge does not answer")?;
+        Ok(response.map(Body::new))
+    }
+
     fn next_edge(&self) -> Option<SocketAddr> {
         let edges = lock(&self.edges);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -111,12 +137,7 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request<Body>) -> R
 }
 
 async fn pass_on(shared: &Shared, request: Request<Body>) -> anyhow::Result<Response<Body>> {
-    let edge = shared.next_edge().context("no edge is up")?;
     let (mut parts, body) = request.into_parts();
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    parts.uri = format!("http://{edge}{path}")
-        .parse::<Uri>()
-        .context("bad path")?;
     without_hop_by_hop(&mut parts.headers);
     if let Some(token) = lock(&shared.token).clone()
         && !parts.headers.contains_key(AUTHORIZATION)
@@ -128,14 +149,20 @@ async fn pass_on(shared: &Shared, request: Request<Body>) -> anyhow::Result<Resp
         .await
         .map_err(anyhow::Error::from_boxed)?
         .to_bytes();
-    let response = shared
-        .client
-        .request(Request::from_parts(parts, Full::new(body)))
-        .await;
-    let (mut parts, body) = response.context("the edge does not answer")?.into_parts();
+    let request = Request::from_parts(parts, Full::new(body));
+    let mut attempts = shared.attempts.load(Ordering::Relaxed);
+    let response = loop {
+        let response = shared.attempt(request.clone()).await;
+        attempts -= 1;
+        let taken = |response: &Response<Body>| response.status() != StatusCode::SERVICE_UNAVAILABLE;
+        if attempts == 0 || response.as_ref().is_ok_and(taken) {
+            break response;
+        }
+        sleep(BETWEEN_ATTEMPTS).await;
+    };
+    let (mut parts, body) = response?.into_parts();
     without_hop_by_hop(&mut parts.headers);
     // Streams through; a client that leaves ends the connection to the edge too.
-    let body = Body::new(body);
     let events = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(b"text/event-stream");
     let body = if events {
         breakable(body, lock(&shared.streams).subscribe())
