@@ -58,6 +58,9 @@ struct Arguments {
     /// How long the soak lasts, such as `30m` or `90s`; `0` leaves it out.
     #[arg(long, default_value = "30m", value_parser = duration)]
     soak: Duration,
+    /// Clients at once during the soak.
+    #[arg(long, default_value_t = 100)]
+    soak_sessions: usize,
     /// Where the page goes.
     #[arg(long, default_value = "chaos-report.md")]
     report: PathBuf,
@@ -94,6 +97,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             think: Duration::from_millis(arguments.think_ms),
             calls_per_session: 30,
             deadline: Duration::from_secs(arguments.deadline),
+            first_session: 1,
         },
         faults: arguments.faults - each_once.len(),
         each_once,
@@ -130,6 +134,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         length => {
             let load = Load {
                 calls_per_session: 4,
+                sessions: arguments.soak_sessions,
                 ..settings.load.clone()
             };
             let soak = soak::Settings {

@@ -25,6 +25,7 @@ use crate::tools;
 
 /// Every edge must open what another one sealed.
 const REQUEST_STATE_KEYS: &str = "what every edge of a cluster under fire seals with";
+const ADMIN_ADDR: &str = "ADMIN_ADDR";
 /// How long everything may take to come up on a busy machine.
 const START: Duration = Duration::from_secs(60);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +38,8 @@ pub struct Plan {
     pub replicas: usize,
     /// Whether clients have to log in.
     pub login: bool,
+    /// Whether every part shows its metrics.
+    pub admin: bool,
     /// Environment of every part, beside what it needs.
     pub settings: Vec<(String, String)>,
 }
@@ -89,6 +92,7 @@ impl Default for Plan {
             edges: 2,
             replicas: 2,
             login: true,
+            admin: false,
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
@@ -97,6 +101,11 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// Every part shows its metrics.
+    pub fn with_admin(self) -> Self {
+        Self { admin: true, ..self }
+    }
+
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
@@ -222,6 +231,9 @@ impl Cluster {
         ] {
             environment.push((variable.to_owned(), value.to_owned()));
         }
+        if self.plan.admin {
+            environment.push((ADMIN_ADDR.to_owned(), free_address()?.to_string()));
+        }
         environment.extend(self.plan.settings.iter().cloned());
         let log = self.log_of(&name);
         self.supervisor.run(Part {
@@ -277,6 +289,13 @@ impl Cluster {
 
     pub fn log_of(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}.log"))
+    }
+
+    /// Where the part shows its metrics.
+    pub fn admin_of(&self, name: &str) -> Option<SocketAddr> {
+        let part = self.supervisor.part(name)?;
+        let set = part.environment.iter().find(|(name, _)| name == ADMIN_ADDR)?;
+        set.1.parse().ok()
     }
 
     /// Whether every edge says that it is ready.

@@ -177,9 +177,12 @@ struct Attacker {
 }
 
 impl Attacker {
-    /// One fault after the other, each once the one before has been overcome.
-    async fn attack(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
-        for fault in faults {
+    /// One fault after the other, each once the one before has been overcome and clients have seen so many events.
+    async fn attack(&self, faults: Vec<(u64, Fault)>) -> anyhow::Result<()> {
+        for (events, fault) in faults {
+            while self.recorder.events() < events && Instant::now() < self.until {
+                sleep(Duration::from_millis(20)).await;
+            }
             if Instant::now() >= self.until {
                 break;
             }

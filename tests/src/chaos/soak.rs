@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
+    net::SocketAddr,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -22,10 +23,15 @@ use super::{
 /// Sessions that nobody ends live this much longer.
 const SESSION_TTL: Duration = Duration::from_secs(10);
 const SAMPLES: u32 = 60;
+/// Out of the way of those that are counted.
+const WARM_UP_SESSIONS: u32 = 1 << 30;
 /// Memory that an allocator may keep, of each process.
 const SLACK_KIB: u64 = 16 * 1024;
 const SLACK_FILES: u64 = 12;
 const SLACK_THREADS: u64 = 8;
+const SLACK_TASKS: u64 = 12;
+/// The gauge that the admin listener shows.
+const TASKS: &str = "everything_runtime_tasks";
 
 /// How to soak.
 #[derive(Clone, Debug)]
@@ -44,6 +50,8 @@ pub struct Holds {
     pub memory_kib: u64,
     pub threads: u64,
     pub files: u64,
+    /// Of the asynchronous runtime.
+    pub tasks: u64,
 }
 
 /// All processes, and Redis.
@@ -68,7 +76,7 @@ pub struct Soak {
 /// Soaks, and measures at rest before and after.
 pub async fn soak(settings: &Settings) -> anyhow::Result<Soak> {
     let ttl = SESSION_TTL.as_secs().to_string();
-    let plan = Plan::default().setting("SESSION_TTL", &ttl);
+    let plan = Plan::default().with_admin().setting("SESSION_TTL", &ttl);
     let cluster = Cluster::start(plan, &settings.directory).await?;
     let soaked = measure(settings, &cluster).await;
     let soaked = soaked.with_context(|| cluster.supervisor.logs());
@@ -79,7 +87,11 @@ pub async fn soak(settings: &Settings) -> anyhow::Result<Soak> {
 async fn measure(settings: &Settings, cluster: &Arc<Cluster>) -> anyhow::Result<Soak> {
     let users = log_in(cluster, true).await?;
     let began = Instant::now();
-    load(settings, cluster, &users, settings.warm_up, None).await?;
+    let warm_up = Load {
+        first_session: WARM_UP_SESSIONS,
+        ..settings.load.clone()
+    };
+    load(&warm_up, settings, cluster, &users, settings.warm_up, None).await?;
     let before = at_rest(cluster, began).await?;
     let mut during = Vec::new();
     let verdict = load(
@@ -101,6 +113,7 @@ async fn measure(settings: &Settings, cluster: &Arc<Cluster>) -> anyhow::Result<
 }
 
 async fn load(
+    load: &Load,
     settings: &Settings,
     cluster: &Arc<Cluster>,
     users: &[User],
@@ -108,10 +121,10 @@ async fn load(
     samples: Option<(&mut Vec<Sample>, Instant)>,
 ) -> anyhow::Result<Verdict> {
     let recorder = Recorder::new();
-    let deadline = settings.load.deadline;
+    let deadline = load.deadline;
     let workload = Workload::start(
         &cluster.origin(),
-        settings.load.clone(),
+        load.clone(),
         users,
         settings.seed,
         recorder.clone(),
@@ -167,7 +180,11 @@ async fn at_rest(cluster: &Cluster, began: Instant) -> anyhow::Result<Sample> {
 async fn sample(cluster: &Cluster, began: Instant) -> anyhow::Result<Sample> {
     let mut processes = BTreeMap::new();
     for (name, pid) in cluster.supervisor.pids() {
-        processes.insert(name, holds(pid)?);
+        let tasks = match cluster.admin_of(&name) {
+            Some(address) => tasks(address).await.with_context(|| format!("tasks of {name}"))?,
+            None => 0,
+        };
+        processes.insert(name, Holds { tasks, ..holds(pid)? });
     }
     let redis = cluster.redis.lock().await;
     let session_keys: Vec<String> = redis.primary.command(&["KEYS", "session:*"]).await?;
@@ -191,7 +208,20 @@ fn holds(pid: u32) -> anyhow::Result<Holds> {
         memory_kib: number("VmRSS:"),
         threads: number("Threads:"),
         files: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64,
+        tasks: 0,
     })
+}
+
+async fn tasks(address: SocketAddr) -> anyhow::Result<u64> {
+    let text = reqwest::get(format!("http://{address}/metrics"))
+        .await?
+        .text()
+        .await?;
+    let line = text.lines().find(|line| line.starts_with(TASKS));
+    let value = line
+        .and_then(|line| line.rsplit(' ').next())
+        .context("no such gauge")?;
+    Ok(value.parse::<f64>()? as u64)
 }
 
 impl Soak {
@@ -215,6 +245,7 @@ impl Soak {
                 SLACK_KIB + before.memory_kib / 4,
             )?;
             grew("threads", before.threads, after.threads, SLACK_THREADS)?;
+            grew("tasks", before.tasks, after.tasks, SLACK_TASKS)?;
             grew("file descriptors", before.files, after.files, SLACK_FILES)?;
         }
         ensure!(self.after.session_keys == 0, "keys of sessions are left");
@@ -240,7 +271,7 @@ impl Soak {
             self.verdict.violations.len(),
         );
         text.push_str("At rest, before and after, with the highest in the first and in the last quarter of the load:\n\n");
-        text.push_str("| process | memory, MiB | under load, MiB | threads | file descriptors |\n|---|---|---|---|---|\n");
+        text.push_str("| process | memory, MiB | under load, MiB | threads | tasks | file descriptors |\n|---|---|---|---|---|---|\n");
         let quarter = self.during.len() / 4;
         let highest = |name: &String, samples: &[Sample]| {
             let memory = samples.iter().filter_map(|sample| sample.processes.get(name));
@@ -250,13 +281,15 @@ impl Soak {
             let before = self.before.processes.get(name).copied().unwrap_or_default();
             _ = writeln!(
                 text,
-                "| {name} | {} → {} | {} → {} | {} → {} | {} → {} |",
+                "| {name} | {} → {} | {} → {} | {} → {} | {} → {} | {} → {} |",
                 before.memory_kib / 1024,
                 after.memory_kib / 1024,
                 highest(name, &self.during[..quarter]),
                 highest(name, &self.during[self.during.len() - quarter..]),
                 before.threads,
                 after.threads,
+                before.tasks,
+                after.tasks,
                 before.files,
                 after.files,
             );

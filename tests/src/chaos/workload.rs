@@ -37,6 +37,8 @@ pub struct Load {
     pub calls_per_session: u32,
     /// How long any call may take, faults or not.
     pub deadline: Duration,
+    /// Number of the first session: loads of one cluster must not share numbers.
+    pub first_session: u32,
 }
 
 /// Somebody with a token.
@@ -97,13 +99,13 @@ impl Workload {
     pub fn start(origin: &str, load: Load, users: &[User], seed: u64, recorder: Recorder) -> Self {
         let shared = Arc::new(Shared {
             origin: origin.to_owned(),
-            load,
             recorder,
             stop: CancellationToken::new(),
             end: CancellationToken::new(),
             resting: watch::Sender::new(0),
-            numbers: AtomicU32::new(1),
+            numbers: AtomicU32::new(load.first_session),
             known: Mutex::default(),
+            load,
         });
         let mut rng = SmallRng::seed_from_u64(seed);
         let mut clients = JoinSet::new();
