@@ -8,7 +8,7 @@ use system_tests::chaos::{
     cluster::Plan,
     conformance,
     faults::Kind,
-    report::{self, Context},
+    report::{self, Context, Parts},
     run::{self, Settings},
     soak,
     workload::Load,
@@ -37,6 +37,9 @@ struct Arguments {
     /// Faults at the same time.
     #[arg(long, default_value_t = 2)]
     lanes: usize,
+    /// Faults of a run of its own behind Redis sentinels: failovers, and kills beside. 0 leaves it out.
+    #[arg(long, default_value_t = 24)]
+    sentinel_faults: usize,
     /// Only kinds of faults whose name contains this.
     #[arg(long)]
     only: Option<String>,
@@ -117,6 +120,27 @@ async fn main() -> anyhow::Result<ExitCode> {
         let proven =
             proven.and_then(|outcome| outcome.prove(&settings).map_err(|error| format!("{error:#}")));
         sound &= judge("faults", proven);
+    }
+    let sentinels = Settings {
+        plan: Plan::default().behind_sentinels(),
+        each_once: Vec::new(),
+        at_random: Kind::behind_sentinels(),
+        // Of one another the failovers are told apart by what recovers: they come one at a time.
+        lanes: 1,
+        faults: arguments.sentinel_faults,
+        events: 0,
+        directory: directory.join("sentinels"),
+        ..settings.clone()
+    };
+    let failed_over = match arguments.sentinel_faults {
+        0 => None,
+        _ => Some(run::run(&sentinels).await),
+    };
+    if let Some(outcome) = &failed_over {
+        let proven = outcome.as_ref().map_err(|error| format!("{error:#}"));
+        let proven =
+            proven.and_then(|outcome| outcome.prove(&sentinels).map_err(|error| format!("{error:#}")));
+        sound &= judge("sentinels", proven);
     }
     let conforms = match arguments.no_conformance {
         true => None,

@@ -131,6 +131,8 @@ pub struct Counts {
     pub results: u64,
     /// JSON-RPC errors, which are a call's one clear end as well.
     pub errors: u64,
+    /// Of these, calls that could have been run again.
+    pub errors_of_repeatable: u64,
     pub refused: u64,
     pub unknown: u64,
     pub vanished: u64,

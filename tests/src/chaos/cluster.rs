@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use redis_store::testing::RedisSentinel;
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
@@ -38,6 +39,8 @@ pub struct Plan {
     pub replicas: usize,
     /// Whether clients have to log in.
     pub login: bool,
+    /// Whether Redis is found through sentinels, which replace a master that dies. No proxy is in between then.
+    pub sentinels: bool,
     /// Whether every part shows its metrics.
     pub admin: bool,
     /// Environment of every part, beside what it needs.
@@ -69,6 +72,7 @@ pub struct Cluster {
     edges: Vec<SocketAddr>,
     pub supervisor: Supervisor,
     pub redis: Mutex<RedisPair>,
+    pub sentinel: Option<Mutex<RedisSentinel>>,
     directory: PathBuf,
 }
 
@@ -92,6 +96,7 @@ impl Default for Plan {
             edges: 2,
             replicas: 2,
             login: true,
+            sentinels: false,
             admin: false,
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -101,6 +106,15 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// With a Redis that sentinels watch, and writes that wait for its replica.
+    pub fn behind_sentinels(self) -> Self {
+        let plan = Self {
+            sentinels: true,
+            ..self
+        };
+        plan.setting("REDIS_WAIT_REPLICAS", "1")
+    }
+
     /// Every part shows its metrics.
     pub fn with_admin(self) -> Self {
         Self { admin: true, ..self }
@@ -152,6 +166,11 @@ impl Cluster {
         let mut replica = RedisNode::new(directory, "redis-b")?;
         primary.start(None).await?;
         replica.start(Some(primary.address)).await?;
+        let sentinel = match plan.sentinels {
+            true => Some(RedisSentinel::start().await),
+            false => None,
+        };
+        let sentinel_url = sentinel.as_ref().map(RedisSentinel::url);
         let front = Proxy::start(Vec::new()).await?;
         let mut cluster = Self {
             plan,
@@ -160,18 +179,22 @@ impl Cluster {
             edges: Vec::new(),
             supervisor: Supervisor::start(),
             redis: Mutex::new(RedisPair { primary, replica }),
+            sentinel: sentinel.map(Mutex::new),
             directory: directory.to_owned(),
         };
         let redis = Target::Tcp(cluster.redis.get_mut().primary.address);
         for role in cluster.services() {
             for name in cluster.names(role) {
-                let address = cluster.way(&name, "redis", redis.clone()).await?;
+                let url = match &sentinel_url {
+                    Some(url) => url.clone(),
+                    None => format!("redis://{}", cluster.way(&name, "redis", redis.clone()).await?),
+                };
                 let environment = vec![
                     (
                         "LISTEN_ADDR".to_owned(),
                         format!("unix:{}", cluster.socket(&name).display()),
                     ),
-                    ("REDIS_URL".to_owned(), format!("redis://{address}")),
+                    ("REDIS_URL".to_owned(), url),
                 ];
                 cluster.run(role, name, environment)?;
             }

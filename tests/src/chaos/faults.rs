@@ -69,6 +69,15 @@ impl Kind {
         kinds
     }
 
+    /// Those that need no proxy before Redis.
+    pub fn behind_sentinels() -> Vec<Self> {
+        vec![
+            Self::RedisFailover,
+            Self::Kill(Role::Session),
+            Self::Kill(Role::Edge),
+        ]
+    }
+
     /// How often the kind comes up, beside the others.
     fn weight(self) -> u32 {
         match self {

@@ -112,6 +112,18 @@ async fn started_again(cluster: &Cluster, name: &str, starts: u32) -> anyhow::Re
 
 /// The primary is killed, and its replica takes over what it had. The old primary comes back as the replica.
 async fn fail_over(cluster: &Cluster, fault: &Fault) -> anyhow::Result<String> {
+    if let Some(sentinel) = &cluster.sentinel {
+        let mut sentinel = sentinel.lock().await;
+        let old = sentinel.master().await.port();
+        sentinel.master().await.kill();
+        sentinel.failed_over_from(old).await;
+        for server in &mut sentinel.servers {
+            if server.pid().is_none() {
+                server.restart().await;
+            }
+        }
+        return Ok(format!("redis from port {old}, by its sentinels"));
+    }
     let mut redis = cluster.redis.lock().await;
     redis.replica.caught_up().await?;
     redis.primary.kill();

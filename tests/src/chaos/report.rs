@@ -16,61 +16,64 @@ pub struct Context {
     pub notes: Vec<String>,
 }
 
+type Run<'a> = (&'a Settings, &'a anyhow::Result<Outcome>);
+
+/// What was run.
+#[derive(Clone, Copy, Default)]
+pub struct Parts<'a> {
+    pub faults: Option<Run<'a>>,
+    pub sentinels: Option<Run<'a>>,
+    pub conformance: Option<&'a anyhow::Result<String>>,
+    pub soak: Option<&'a anyhow::Result<Soak>>,
+}
+
 /// The page, in Markdown.
-pub fn page(
-    settings: &Settings,
-    outcome: Option<&anyhow::Result<Outcome>>,
-    soak: Option<&anyhow::Result<Soak>>,
-    conformance: Option<&anyhow::Result<String>>,
-    context: &Context,
-) -> String {
+pub fn page(parts: &Parts<'_>, context: &Context) -> String {
     let mut page = String::from("# Fault suite, long form\n\n");
-    let mut line = |text: String| {
-        page.push_str(&text);
-        page.push('\n');
-    };
-    line(format!(
-        "Commit {}, {} build, {}, {}, Linux {}, {} cores.",
+    let redis = version("redis-server", &["--version"]);
+    _ = writeln!(
+        page,
+        "Commit {}, {} build, {}, {}, Linux {}, {} cores. Two edges and two replicas of each service.",
         version("git", &["rev-parse", "--short=12", "HEAD"]),
         context.build,
-        version("redis-server", &["--version"])
-            .split(" sha")
-            .next()
-            .unwrap_or_default(),
+        redis.split(" sha").next().unwrap_or_default(),
         version("rustc", &["--version"]),
         version("uname", &["-r"]),
         std::thread::available_parallelism().map_or(0, usize::from),
-    ));
-    line(format!(
-        "{} edges and {} replicas of each service, Redis with a replica and `appendfsync always`.",
-        settings.plan.edges, settings.plan.replicas
-    ));
-    context.notes.iter().for_each(|note| line(note.clone()));
-    line(String::new());
-    match outcome {
-        Some(Ok(outcome)) => faults(&mut page, settings, outcome),
-        Some(Err(error)) => {
-            _ = writeln!(page, "## Faults\n\n**The run failed:** {}\n", first_line(error));
-        }
-        None => {}
+    );
+    for note in &context.notes {
+        _ = writeln!(page, "\n{note}");
     }
-    match conformance {
-        Some(Ok(text)) => _ = writeln!(page, "## Conformance while replicas are killed\n\n{text}\n"),
+    run(&mut page, "Faults", parts.faults);
+    run(&mut page, "Failover by sentinels", parts.sentinels);
+    match parts.conformance {
+        Some(Ok(text)) => _ = writeln!(page, "\n## Conformance while replicas are killed\n\n{text}"),
         Some(Err(error)) => {
+            let why = first_line(error);
             _ = writeln!(
                 page,
-                "## Conformance while replicas are killed\n\n**Failed:** {}\n",
-                first_line(error)
+                "\n## Conformance while replicas are killed\n\n**Failed:** {why}"
             );
         }
         None => {}
     }
-    match soak {
-        Some(Ok(soak)) => _ = writeln!(page, "## Soak\n\n{}", soak.table()),
-        Some(Err(error)) => _ = writeln!(page, "## Soak\n\n**Failed:** {}\n", first_line(error)),
+    match parts.soak {
+        Some(Ok(soak)) => _ = writeln!(page, "\n## Soak\n\n{}", soak.table()),
+        Some(Err(error)) => _ = writeln!(page, "\n## Soak\n\n**Failed:** {}", first_line(error)),
         None => {}
     }
     page
+}
+
+fn run(page: &mut String, title: &str, run: Option<Run<'_>>) {
+    match run {
+        Some((settings, Ok(outcome))) => {
+            _ = writeln!(page, "\n## {title}\n");
+            faults(page, settings, outcome);
+        }
+        Some((_, Err(error))) => _ = writeln!(page, "\n## {title}\n\n**Failed:** {}", first_line(error)),
+        None => {}
+    }
 }
 
 fn faults(page: &mut String, settings: &Settings, outcome: &Outcome) {
@@ -80,7 +83,6 @@ fn faults(page: &mut String, settings: &Settings, outcome: &Outcome) {
             |violation: &&super::checker::Violation| format!("{:?}", violation.broken).starts_with(name);
         outcome.verdict.violations.iter().filter(named).count()
     };
-    _ = writeln!(page, "## Faults\n");
     _ = writeln!(
         page,
         "Seed {}: **{} faults** and **{} events** in {} min, with {} clients at a time ({} sessions in all).\n",
@@ -112,6 +114,10 @@ fn faults(page: &mut String, settings: &Settings, outcome: &Outcome) {
         ("acknowledged", counts.acknowledged),
         ("ended in a result", counts.results),
         ("ended in a JSON-RPC error", counts.errors),
+        (
+            "of these, calls of tools that may run again",
+            counts.errors_of_repeatable,
+        ),
         ("refused with 429 or 503", counts.refused),
         ("connection lost before the acknowledgement", counts.unknown),
         ("client vanished in the middle", counts.vanished),

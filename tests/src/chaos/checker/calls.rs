@@ -71,7 +71,10 @@ impl Calls {
                 }
                 match outcome {
                     Outcome::Result { .. } => counts.results += 1,
-                    Outcome::Error { .. } => counts.errors += 1,
+                    Outcome::Error { .. } => {
+                        counts.errors += 1;
+                        counts.errors_of_repeatable += u64::from(state.expects.repeatable);
+                    }
                     Outcome::Refused { .. } => counts.refused += 1,
                 }
                 if state.acknowledged {
