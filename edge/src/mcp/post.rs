@@ -15,7 +15,9 @@ use serde_json::value::RawValue;
 use tracing::Instrument;
 
 use super::{
-    Mcp, answers, event_body,
+    Mcp, answers,
+    calls::LOST,
+    event_body,
     exchange::{Described, Description, Exchange, Opening, Repeats},
     headers, initialize, notifications,
     operation::{Carrier, Operation},
@@ -206,9 +208,10 @@ async fn one(
     };
     // On its own, so that the call goes on when its client drops.
     tokio::spawn(serve(state.mcp.clone(), job, exchange));
-    let opening = opened
-        .await
-        .map_err(|_| HttpRefusal::from(Fault::Internal).of(Some(&id)))?;
+    // The call was taken from this edge before anything of it reached the client.
+    let Ok(opening) = opened.await else {
+        return Ok(rpc_error(&id, &RpcError::internal(LOST)));
+    };
     Ok(respond(state, session, revision, opening))
 }
 

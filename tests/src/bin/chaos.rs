@@ -187,13 +187,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         .to_owned(),
         notes: arguments.note.clone(),
     };
-    let page = report::page(
-        &settings,
-        outcome.as_ref(),
-        soaked.as_ref(),
-        conforms.as_ref(),
-        &context,
-    );
+    let parts = Parts {
+        faults: outcome.as_ref().map(|outcome| (&settings, outcome)),
+        sentinels: failed_over.as_ref().map(|outcome| (&sentinels, outcome)),
+        conformance: conforms.as_ref(),
+        soak: soaked.as_ref(),
+    };
+    let page = report::page(&parts, &context);
     std::fs::write(&arguments.report, &page).context("the report cannot be written")?;
     say(&page);
     if sound {

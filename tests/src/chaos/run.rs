@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde_json::json;
 use tokio::{
     sync::Mutex,
@@ -76,11 +76,19 @@ pub struct Outcome {
 pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let cluster = Cluster::start(settings.plan.clone(), &settings.directory).await?;
-    let outcome = timeout(settings.longest + RECOVERY, attack(settings, &cluster, began)).await;
+    // After the last fault come recovery, and the end of every call.
+    let bound = settings.longest + RECOVERY * 2 + settings.load.deadline * 3;
+    let outcome = timeout(bound, attack(settings, &cluster, began)).await;
     let outcome = outcome
         .context("the run did not end in time")
         .and_then(|outcome| outcome)
-        .with_context(|| format!("seed {}\n{}", settings.seed, cluster.supervisor.logs()));
+        .map_err(|error| {
+            anyhow!(
+                "{error:#} (seed {})\n{}",
+                settings.seed,
+                cluster.supervisor.logs()
+            )
+        });
     cluster.supervisor.end();
     outcome
 }
@@ -100,20 +108,23 @@ async fn attack(settings: &Settings, cluster: &Arc<Cluster>, began: Instant) -> 
         until: began + settings.longest,
     };
     attacker.recovered().await?;
+    let once = faults::each_once(&settings.each_once, settings.seed);
     attacker
-        .attack(faults::each_once(&settings.each_once, settings.seed))
+        .attack(once.into_iter().map(|fault| (0, fault)).collect())
         .await?;
+    // Spread over the whole run: each has its place among the events that clients are to see.
     let schedule = faults::at_random(&settings.at_random, settings.faults, settings.seed);
-    let mut lanes = Vec::new();
-    for lane in 0..settings.lanes.max(1) {
-        let of_lane = schedule
-            .iter()
-            .skip(lane)
-            .step_by(settings.lanes.max(1))
-            .copied()
-            .collect();
-        lanes.push(attacker.attack(of_lane));
-    }
+    let done = recorder.events();
+    let left = settings.events.saturating_sub(done);
+    let schedule: Vec<_> = (0..)
+        .zip(schedule)
+        .map(|(index, fault)| (done + left * index / settings.faults.max(1) as u64, fault))
+        .collect();
+    let lane_count = settings.lanes.max(1);
+    let lanes = (0..lane_count).map(|lane| {
+        let of_lane = schedule.iter().skip(lane).step_by(lane_count).copied();
+        attacker.attack(of_lane.collect())
+    });
     futures::future::try_join_all(lanes).await?;
     while recorder.events() < settings.events && began.elapsed() < settings.longest {
         sleep(Duration::from_millis(100)).await;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use tokio::time::{interval, sleep};
 
 use super::{
@@ -79,7 +79,7 @@ pub async fn soak(settings: &Settings) -> anyhow::Result<Soak> {
     let plan = Plan::default().with_admin().setting("SESSION_TTL", &ttl);
     let cluster = Cluster::start(plan, &settings.directory).await?;
     let soaked = measure(settings, &cluster).await;
-    let soaked = soaked.with_context(|| cluster.supervisor.logs());
+    let soaked = soaked.map_err(|error| anyhow!("{error:#}\n{}", cluster.supervisor.logs()));
     cluster.supervisor.end();
     soaked
 }
@@ -94,12 +94,14 @@ async fn measure(settings: &Settings, cluster: &Arc<Cluster>) -> anyhow::Result<
     load(&warm_up, settings, cluster, &users, settings.warm_up, None).await?;
     let before = at_rest(cluster, began).await?;
     let mut during = Vec::new();
+    let sampled = Some((&mut during, began));
     let verdict = load(
+        &settings.load,
         settings,
         cluster,
         &users,
         settings.length,
-        Some((&mut during, began)),
+        sampled,
     )
     .await?;
     let after = at_rest(cluster, began).await?;

@@ -8,12 +8,14 @@ use std::{
     time::Duration,
 };
 
+use ::redis::AsyncConnectionConfig;
 use anyhow::{Context, ensure};
 use tokio::time::{Instant, sleep};
 
 use super::free_address;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const COMMAND: Duration = Duration::from_secs(10);
 
 /// One `redis-server`, ended with its handle.
 pub struct RedisNode {
@@ -130,13 +132,19 @@ impl RedisNode {
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> anyhow::Result<T> {
         let client = redis::Client::open(format!("redis://{}", self.address))?;
         let work = async {
-            let mut connection = client.get_multiplexed_async_connection().await?;
+            // The timeouts that it has by default are for machines that are not busy.
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(COMMAND))
+                .set_response_timeout(Some(COMMAND));
+            let mut connection = client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
             redis::cmd(words[0])
                 .arg(&words[1..])
                 .query_async(&mut connection)
                 .await
         };
-        Ok(tokio::time::timeout(Duration::from_secs(5), work).await??)
+        Ok(tokio::time::timeout(COMMAND, work).await??)
     }
 }
 
