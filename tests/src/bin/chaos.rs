@@ -13,6 +13,7 @@ use system_tests::chaos::{
     soak,
     workload::Load,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Between two replicas that are killed while the conformance suite runs.
 const KILL_EVERY: Duration = Duration::from_secs(1);
@@ -77,7 +78,19 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
+    let mut terminated = signal(SignalKind::terminate())?;
+    // Dropped, a run takes its processes with it.
+    tokio::select! {
+        ended = suite(Arguments::parse()) => ended,
+        _ = terminated.recv() => Ok(ExitCode::FAILURE),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn suite(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let seed = arguments.seed.unwrap_or_else(rand::random);
     let directory = std::env::temp_dir().join(format!("chaos-{}", std::process::id()));
     let kinds: Vec<Kind> = Kind::all()

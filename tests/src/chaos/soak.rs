@@ -76,7 +76,11 @@ pub struct Soak {
 /// Soaks, and measures at rest before and after.
 pub async fn soak(settings: &Settings) -> anyhow::Result<Soak> {
     let ttl = SESSION_TTL.as_secs().to_string();
-    let plan = Plan::default().with_admin().setting("SESSION_TTL", &ttl);
+    // A question keeps its session alive until it is answered or times out.
+    let plan = Plan::default()
+        .with_admin()
+        .setting("SESSION_TTL", &ttl)
+        .setting("INPUT_TIMEOUT_SECS", &ttl);
     let cluster = Cluster::start(plan, &settings.directory).await?;
     let soaked = measure(settings, &cluster).await;
     let soaked = soaked.map_err(|error| anyhow!("{error:#}\n{}", cluster.supervisor.logs()));
@@ -162,7 +166,7 @@ async fn load(
 
 /// Once every session is gone.
 async fn at_rest(cluster: &Cluster, began: Instant) -> anyhow::Result<Sample> {
-    let deadline = Instant::now() + SESSION_TTL * 3;
+    let deadline = Instant::now() + SESSION_TTL * 6;
     loop {
         let sample = sample(cluster, began).await?;
         if sample.session_keys == 0 {

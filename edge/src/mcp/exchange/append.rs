@@ -10,11 +10,16 @@ use tonic::{Code, Status};
 use super::{Exchange, NotSent};
 
 /// How long an append is tried again while no replica of the session service makes it. The call stands still meanwhile.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than a process or a network that hangs for a moment, and goes on.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long one try may take: a replica that hangs is asked in vain, and the next one is there.
+const TRY: Duration = Duration::from_secs(2);
 /// The same after it was tried in vain: every message would wait again.
 const LITTLE_PATIENCE: Duration = Duration::from_millis(250);
 /// How long a client that is away may wait for its answer to be logged.
 const LATE_PATIENCE: Duration = Duration::from_secs(60);
+/// A timer that is this late was not late because of load.
+const STOOD_STILL: Duration = Duration::from_millis(500);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -56,11 +61,12 @@ impl Exchange {
         }
     }
 
-    async fn try_until(&self, append: &mut Append, deadline: Instant) -> Result<Vec<String>, NotSent> {
+    async fn try_until(&self, append: &mut Append, mut deadline: Instant) -> Result<Vec<String>, NotSent> {
         let mut client = self.description.mcp.clients.session.clone();
         let mut attempt = 1;
         loop {
-            let tried = tokio::time::timeout_at(deadline, client.append(append.request.clone())).await;
+            let until = deadline.min(Instant::now() + TRY);
+            let tried = tokio::time::timeout_at(until, client.append(append.request.clone())).await;
             // Whether it was made is not known from here on.
             append.request.again = true;
             match tried {
@@ -74,7 +80,17 @@ impl Exchange {
                     tokio::time::sleep(pause).await;
                     attempt += 1;
                 }
-                Err(_) => return Err(NotSent::Unavailable),
+                Err(_) => {
+                    let now = Instant::now();
+                    if until + STOOD_STILL < now {
+                        // This process itself stood still, and nobody was asked meanwhile.
+                        deadline = deadline.max(now + TRY);
+                    }
+                    if now >= deadline {
+                        return Err(NotSent::Unavailable);
+                    }
+                    attempt += 1;
+                }
             }
         }
     }
