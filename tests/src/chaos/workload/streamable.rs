@@ -30,17 +30,19 @@ pub(super) async fn live(mut member: Member, revision: &'static str) {
         };
         // Half of the clients listen beside their calls.
         let listening = (member.client.is_multiple_of(2)).then(|| listen(&member, &http));
-        while member.goes_on() && member.calls < member.shared.load.calls_per_session {
-            if !call(&mut member, &http).await {
-                break;
-            }
+        let mut stays = true;
+        while stays && member.goes_on() && member.calls < member.shared.load.calls_per_session {
+            stays = call(&mut member, &http).await;
             member.think().await;
         }
         if !member.goes_on() {
             // Streams stay open until the last calls of all are over.
             member.rest().await;
         }
-        end(&member, &http).await;
+        // Who vanished says no farewell: that session ends by its time to live.
+        if stays {
+            end(&member, &http).await;
+        }
         if let Some(listening) = listening {
             listening.abort();
         }
@@ -168,7 +170,6 @@ async fn follow(member: &mut Member, http: &Http, plan: &Plan, mut stream: Box<S
         drop(stream);
         if hangs_up && plan.manner == Manner::Vanishes {
             member.write(What::Vanished { call });
-            // Without a farewell: the session ends by its time to live.
             member.leaving();
             return false;
         }
