@@ -152,7 +152,8 @@ async fn load(
         stuck == 0,
         "{stuck} clients did not come to the end of their calls"
     );
-    workload.finish(deadline).await?;
+    let stuck = workload.finish(deadline + Duration::from_secs(30)).await?;
+    ensure!(stuck == 0, "{stuck} clients could not end their sessions");
     let mut executions = Vec::new();
     for name in cluster.names(Role::Feature) {
         executions.extend(workload::executions(&std::fs::read_to_string(

@@ -156,8 +156,8 @@ impl Workload {
         clients - self.shared.resting.borrow().min(clients)
     }
 
-    /// Lets clients end their sessions, and waits for it.
-    pub async fn finish(mut self, within: Duration) -> anyhow::Result<()> {
+    /// Lets clients end their sessions, and waits for it. The number of clients that did not get there in time.
+    pub async fn finish(mut self, within: Duration) -> anyhow::Result<usize> {
         self.shared.end.cancel();
         self.background.abort_all();
         let all = async {
@@ -166,9 +166,10 @@ impl Workload {
             }
             anyhow::Ok(())
         };
-        timeout(within, all)
-            .await
-            .context("clients do not come to an end")?
+        match timeout(within, all).await {
+            Ok(ended) => ended.map(|()| 0),
+            Err(_) => Ok(self.clients.len()),
+        }
     }
 
     /// Tells the checker that everybody who listens must hear of what comes now; and causes it.

@@ -94,7 +94,11 @@ async fn end(member: &Member, http: &Http) {
     while Instant::now() < deadline {
         match http.delete(PATH).await {
             Answer::Status(200..300 | 404) => return,
-            _ => backoff.wait().await,
+            Answer::Status(429 | 503) | Answer::Broken => backoff.wait().await,
+            Answer::Status(status) => return member.write(What::Strange { call: 0, status }),
+            Answer::Json(_) | Answer::Stream(_) => {
+                return member.write(What::Strange { call: 0, status: 200 });
+            }
         }
     }
 }
