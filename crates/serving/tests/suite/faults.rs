@@ -63,7 +63,12 @@ async fn a_replica_that_hangs_alone_costs_one_deadline_and_is_not_asked_twice() 
             "repeatable" => describe(&upstream).await,
             _ => call_tool(&upstream).await,
         };
-        assert_eq!(status.unwrap_err().code(), Code::DeadlineExceeded, "{call}");
+        // Whichever is noticed first: that time is up, or that the replica's health is silent.
+        let code = status.unwrap_err().code();
+        assert!(
+            matches!(code, Code::DeadlineExceeded | Code::Unavailable),
+            "{call}: {code:?}"
+        );
         assert_eq!(alone.script.calls(), expected, "{call}");
     }
     // It still is the only one there is.
