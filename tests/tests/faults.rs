@@ -6,7 +6,6 @@ use std::{path::PathBuf, time::Duration};
 
 use system_tests::chaos::{
     cluster::{Plan, Role},
-    conformance,
     faults::Kind,
     run::{Settings, run},
     soak,
@@ -74,16 +73,6 @@ async fn nothing_is_lost_whatever_goes_wrong() {
     );
     assert_eq!(outcome.faults.len(), settings.each_once.len() + settings.faults);
     _ = std::fs::remove_dir_all(&settings.directory);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_conformance_suite_passes_while_replicas_are_killed() {
-    let directory = directory("conformance");
-    let killed = conformance::under_fire(1, Duration::from_secs(1), &directory)
-        .await
-        .unwrap();
-    assert!(killed.replicas.values().sum::<u32>() >= 10, "{killed:?}");
-    _ = std::fs::remove_dir_all(directory);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
