@@ -73,6 +73,8 @@ struct Progress {
     live: Option<LiveSender>,
     /// The call is logged.
     open: bool,
+    /// How often something was logged, or tried to be.
+    appends: u32,
     /// The session service was away for too long before.
     has_failed: bool,
 }
@@ -142,6 +144,7 @@ impl Exchange {
             opening: None,
             live: None,
             open: false,
+            appends: 0,
             has_failed: false,
         };
         Self {
@@ -153,16 +156,24 @@ impl Exchange {
         }
     }
 
-    /// Becomes a stream before there is anything to send.
+    /// Becomes a stream before there is anything to send. `StreamOver`: while this process stood still the call was
+    /// taken over, and its client is answered by whoever has it.
     pub async fn open(&self) -> Result<(), NotSent> {
         let mut progress = self.progress.lock().await;
         if progress.open {
             return Ok(());
         }
-        let mut append = self.new_append(vec![self.open_entry().await]);
-        let ids = self.append(&mut append, &mut progress.has_failed).await?;
+        let open = self.open_entry().await;
+        let append = self.new_append(&mut progress, vec![open]);
+        let ids = self.append(&append, &mut progress.has_failed).await?;
         self.start_stream(&mut progress, ids.first().map(String::as_str).unwrap_or_default());
         Ok(())
+    }
+
+    /// Whoever asked was told that nothing was begun, so nothing may begin later, from an append that is still on its way.
+    pub async fn withdraw(&self) {
+        let end = self.new_append(&mut *self.progress.lock().await, vec![end()]);
+        self.append_late(&end).await;
     }
 
     /// Sends a notification ahead of the answer.
@@ -273,8 +284,8 @@ impl Exchange {
             entries.push(self.open_entry().await);
         }
         entries.push(entry);
-        let mut append = self.new_append(entries);
-        let ids = self.append(&mut append, &mut progress.has_failed).await?;
+        let append = self.new_append(&mut progress, entries);
+        let ids = self.append(&append, &mut progress.has_failed).await?;
         let mut ids = ids.iter();
         if !progress.open {
             self.start_stream(&mut progress, ids.next().map(String::as_str).unwrap_or_default());
@@ -339,14 +350,11 @@ impl Exchange {
                 entry.still_open = Some(open.await);
             }
             // Given up: the stream ends without a word.
-            None if last => entries.push(Entry {
-                r#final: true,
-                ..Entry::default()
-            }),
+            None if last => entries.push(end()),
             None => return,
         }
-        let mut append = self.new_append(entries);
-        let logged = self.append(&mut append, &mut progress.has_failed).await;
+        let append = self.new_append(progress, entries);
+        let logged = self.append(&append, &mut progress.has_failed).await;
         if logged == Err(NotSent::StreamOver) {
             // Whoever runs the call now answers it.
             if let Some(live) = progress.live.take() {
@@ -363,7 +371,8 @@ impl Exchange {
             progress.live = None;
         }
         if last && logged == Err(NotSent::Unavailable) {
-            self.append_late(append).await;
+            // A client that is away will ask for it.
+            self.append_late(&append).await;
         }
     }
 
@@ -373,6 +382,14 @@ impl Exchange {
             entry: Some(entry::Entry::Open(open)),
             ..Entry::default()
         }
+    }
+}
+
+/// The call is over, without a word.
+fn end() -> Entry {
+    Entry {
+        r#final: true,
+        ..Entry::default()
     }
 }
 

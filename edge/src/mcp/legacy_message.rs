@@ -17,6 +17,7 @@ use super::{
     operation::{Carrier, Operation},
     post::{INSUFFICIENT_SCOPE, Job, serve, take_unanswered},
     refusal::HttpRefusal,
+    requests::Failure,
     scopes,
     sessions::{ActiveSession, NoSession},
 };
@@ -139,15 +140,22 @@ async fn take_up(
     };
     let exchange = Exchange::standalone(session.clone(), description);
     // What is accepted is answered, whatever becomes of this edge.
-    exchange.open().await.map_err(|error| {
+    if let Err(error) = exchange.open().await {
         let refusal: HttpRefusal = match error {
+            NotSent::StreamOver => {
+                operation.settle(Err(&Failure::TakenOver));
+                return Ok(None);
+            }
             NotSent::SessionEnded => NoSession::NotFound.into(),
-            NotSent::Unavailable => Fault::Unavailable.into(),
-            NotSent::StreamOver | NotSent::Refused => Fault::Internal.into(),
+            NotSent::Unavailable => {
+                tokio::spawn(async move { exchange.withdraw().await });
+                Fault::Unavailable.into()
+            }
+            NotSent::Refused => Fault::Internal.into(),
         };
         operation.failed(&refusal.error);
-        refusal.of(Some(&id))
-    })?;
+        return Err(refusal.of(Some(&id)));
+    }
     match read {
         Ok((request, meta)) => {
             let job = Job {

@@ -63,6 +63,8 @@ impl Hub {
         if let Some(older) = older {
             older.closed.cancel();
         }
+        // Whoever is welcome can be given calls.
+        self.hold_lease(&link).await;
         let heartbeat = self.settings.heartbeat;
         link.send(Out::Welcome(Welcome {
             heartbeat_interval_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
@@ -87,6 +89,7 @@ impl Hub {
         E: Send,
     {
         let mut beats = tokio::time::interval(self.settings.heartbeat);
+        beats.reset();
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let patience = self.settings.heartbeat * MISSED_HEARTBEATS;
         let mut last_heard = tokio::time::Instant::now();

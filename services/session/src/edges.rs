@@ -28,12 +28,14 @@ impl Hub {
     /// In a task of its own: a slow store must not hold the link up.
     pub(crate) fn renew_lease(self: &Arc<Self>, link: &Arc<Link>) {
         let (hub, link) = (self.clone(), link.clone());
+        self.tasks.spawn(async move { hub.hold_lease(&link).await });
+    }
+
+    pub(crate) async fn hold_lease(&self, link: &Link) {
         let lease = self.settings.heartbeat * LEASE_HEARTBEATS;
-        self.tasks.spawn(async move {
-            if let Err(error) = hub.store.renew_edge(&link.edge, lease).await {
-                tracing::debug!(%error, "the lease of an edge was not renewed");
-            }
-        });
+        if let Err(error) = self.store.renew_edge(&link.edge, lease).await {
+            tracing::debug!(%error, "the lease of an edge was not renewed");
+        }
     }
 
     pub(crate) async fn look_for_dead_edges(&self, lost: &mut LostEdges) {

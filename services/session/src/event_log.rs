@@ -58,10 +58,10 @@ pub struct NewEntries {
     /// Who runs the call. Empty on the standalone stream.
     pub edge: String,
     pub entries: Vec<NewEntry>,
-    /// Tells this append from all others. Empty: it is never made again.
+    /// Tells this append from all others. Empty: it is tried once.
     pub key: String,
-    /// It may have been made already.
-    pub again: bool,
+    /// Counts the appends of the call at its edge, from 1. 0: it is tried once.
+    pub number: u32,
     pub trace: TraceContext,
 }
 

@@ -165,7 +165,7 @@ impl Operations {
             edge,
             entries,
             key: request.key,
-            again: request.again,
+            number: request.number,
             trace: Option::from(propagation::current()).unwrap_or_default(),
         };
         let positions = self.hub.store.append(&id, &user, &entries).await?;

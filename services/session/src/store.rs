@@ -152,7 +152,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// final entry, and for an edge that does not run the call; [`Error::StreamOpen`] for a second one); the final entry
     /// forgets the call and what it asked. The standalone stream is always open.
     ///
-    /// An append that is made again is logged once. Where the log no longer holds the first one, it is logged anew.
+    /// An append is logged once, however often it is tried and in whichever order its tries arrive: one whose number is
+    /// not above the call's last one's answers with the places of what was logged, or none where the log no longer
+    /// holds it. A call that has ended is never opened again.
     async fn append(
         &self,
         id: &SessionId,

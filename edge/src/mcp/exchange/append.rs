@@ -7,7 +7,7 @@ use serving::retry::backoff;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{Exchange, NotSent};
+use super::{Exchange, NotSent, Progress};
 
 /// How long an append is tried again while no replica of the session service makes it. The call stands still meanwhile.
 /// Longer than a process or a network that hangs for a moment, and goes on.
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const TRY: Duration = Duration::from_secs(2);
 /// The same after it was tried in vain: every message would wait again.
 const LITTLE_PATIENCE: Duration = Duration::from_millis(250);
-/// How long a client that is away may wait for its answer to be logged.
+/// How long the end of a call may wait to be logged.
 const LATE_PATIENCE: Duration = Duration::from_secs(60);
 /// A timer that is this late was not late because of load.
 const STOOD_STILL: Duration = Duration::from_millis(500);
@@ -29,7 +29,8 @@ pub(super) struct Append {
 }
 
 impl Exchange {
-    pub(super) fn new_append(&self, entries: Vec<Entry>) -> Append {
+    pub(super) fn new_append(&self, progress: &mut Progress, entries: Vec<Entry>) -> Append {
+        progress.appends = progress.appends.saturating_add(1);
         let request = AppendRequest {
             session_id: self.session.session_id.to_string(),
             user_id: self.session.user_id.to_string(),
@@ -37,7 +38,7 @@ impl Exchange {
             entries,
             edge_id: self.description.mcp.link.edge_id().to_owned(),
             key: uuid::Uuid::new_v4().simple().to_string(),
-            again: false,
+            number: progress.appends,
         };
         Append { request }
     }
@@ -45,7 +46,7 @@ impl Exchange {
     /// `has_failed` remembers whether the session service was away for too long before.
     pub(super) async fn append(
         &self,
-        append: &mut Append,
+        append: &Append,
         has_failed: &mut bool,
     ) -> Result<Vec<String>, NotSent> {
         let patience = if *has_failed { LITTLE_PATIENCE } else { PATIENCE };
@@ -54,21 +55,19 @@ impl Exchange {
         made
     }
 
-    /// A client that is away will ask for its answer when the session service is back.
-    pub(super) async fn append_late(&self, mut append: Append) {
-        if self.try_until(&mut append, Instant::now() + LATE_PATIENCE).await == Err(NotSent::Unavailable) {
-            tracing::error!("an answer was lost: the session service was away for too long");
+    /// In the background, when the session service is back.
+    pub(super) async fn append_late(&self, append: &Append) {
+        if self.try_until(append, Instant::now() + LATE_PATIENCE).await == Err(NotSent::Unavailable) {
+            tracing::error!("the end of a call was lost: the session service was away for too long");
         }
     }
 
-    async fn try_until(&self, append: &mut Append, mut deadline: Instant) -> Result<Vec<String>, NotSent> {
+    async fn try_until(&self, append: &Append, mut deadline: Instant) -> Result<Vec<String>, NotSent> {
         let mut client = self.description.mcp.clients.session.clone();
         let mut attempt = 1;
         loop {
             let until = deadline.min(Instant::now() + TRY);
             let tried = tokio::time::timeout_at(until, client.append(append.request.clone())).await;
-            // Whether it was made is not known from here on.
-            append.request.again = true;
             match tried {
                 Ok(Ok(response)) => return Ok(response.into_inner().event_ids),
                 Ok(Err(status)) => {

@@ -20,7 +20,7 @@ impl EventLog for MemoryStore {
     ) -> Result<Vec<Position>, Error> {
         let mut inner = lock(&self.inner);
         let record = inner.owned(id, user, self.settings.ttl)?;
-        if let Some(made) = record.made(entries) {
+        if let Some(made) = record.made(entries)? {
             return Ok(made);
         }
         record.admit(entries, &self.settings)?;

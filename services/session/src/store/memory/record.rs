@@ -20,6 +20,8 @@ pub(super) struct Record {
     pub(super) expires: Instant,
     /// Calls that are open.
     calls: HashMap<StreamName, Open>,
+    /// The calls that ended last: what comes late must not open them again.
+    ended: VecDeque<StreamName>,
     log: VecDeque<Logged>,
     log_bytes: usize,
     last_position: Position,
@@ -41,6 +43,8 @@ struct Open {
     taken: bool,
     /// Of the append that opened it.
     key: String,
+    /// Of the last append.
+    number: u32,
     progress: Option<f64>,
 }
 
@@ -75,6 +79,7 @@ impl Record {
             session,
             expires: Instant::now() + ttl,
             calls: HashMap::new(),
+            ended: VecDeque::new(),
             log: VecDeque::new(),
             log_bytes: 0,
             last_position: Position::ZERO,

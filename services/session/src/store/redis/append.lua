@@ -1,8 +1,8 @@
--- user, ttl, call, is standalone, most entries, most bytes, oldest age, most calls, most awaited, trace, edge, key, again,
+-- user, ttl, call, is standalone, most entries, most bytes, oldest age, most calls, most awaited, trace, edge, key, number,
 -- then of each entry: kind, final, awaits, data, takeovers, still open or '', progress or ''
 local FIRST, FIELDS = 14, 7
 if not owned(ARGV[1], ARGV[2]) then return {'gone', '', {}} end
-local call, edge, key = ARGV[3], ARGV[11], ARGV[12]
+local call, edge, key, number = ARGV[3], ARGV[11], ARGV[12], tonumber(ARGV[13])
 local stream = stream_of(call)
 local own = stream == call
 local bounds = {tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])}
@@ -24,14 +24,18 @@ local function made()
   end
 end
 
-if ARGV[13] == '1' and key ~= '' then
-  local places = made()
-  if not own and ARGV[FIRST] == 'o' and field('key:' .. call) == key then table.insert(places, 1, '0-0') end
-  if #places > 0 then return {'ok', edge, places} end
-end
-
 local owner = field('edge:' .. call)
 if owner and owner ~= edge then return {'closed', '', {}} end
+if owner and number > 0 and number <= count('number:' .. call) then
+  local places = made()
+  if not own and ARGV[FIRST] == 'o' and field('key:' .. call) == key then table.insert(places, 1, '0-0') end
+  return {'ok', '', places}
+end
+if not owner and has_ended(call) then
+  -- By this very append, or by whoever had the call after this edge.
+  local places = ARGV[#ARGV - FIELDS + 2] == '1' and key ~= '' and made() or {}
+  return #places > 0 and {'ok', edge, places} or {'closed', '', {}}
+end
 local open = ARGV[4] == '1' or owner
 for i = FIRST, #ARGV, FIELDS do
   if ARGV[i] == 'o' then
@@ -39,7 +43,11 @@ for i = FIRST, #ARGV, FIELDS do
     if count('calls') >= tonumber(ARGV[8]) then return {'calls', '', {}} end
     open = true
   else
-    if not open then return {'closed', '', {}} end
+    if not open then
+      -- What ends before it began must not begin any more.
+      if ARGV[i + 1] == '1' and number > 0 then remember_ended(call) end
+      return {'closed', '', {}}
+    end
     if ARGV[i + 1] == '1' then open = false end
   end
 end
@@ -82,4 +90,5 @@ for i = FIRST, #ARGV, FIELDS do
   end
   table.insert(ids, id)
 end
+if number > 0 and ended == '' then redis.call('HSET', STATE, 'number:' .. call, number) end
 return {'ok', ended, ids}

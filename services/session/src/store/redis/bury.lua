@@ -11,6 +11,8 @@ end
 if to == '' then return {'waiting', '', '', '', '', {}} end
 redis.call('HINCRBY', STATE, 'runs:' .. call, -1)
 redis.call('HSET', STATE, 'edge:' .. call, to, 'taken:' .. call, '1')
+-- Its new edge counts from the beginning.
+redis.call('HDEL', STATE, 'number:' .. call)
 local asked = {}
 each_awaited(function(id, _, of, state)
   if of == call then

@@ -29,7 +29,7 @@ impl EventLog for RedisStore {
             edge,
             entries,
             key,
-            again,
+            number,
             trace,
         } = entries;
         let mut invocation = self.owned(&self.scripts.append, id, user);
@@ -40,7 +40,7 @@ impl EventLog for RedisStore {
             .arg(trace.encode_to_vec())
             .arg(edge)
             .arg(key)
-            .arg(u8::from(*again));
+            .arg(number);
         for entry in entries {
             let (kind, data, opened) = match &entry.payload {
                 NewPayload::Open(call) => ("o", call.encode_to_vec().into(), Some(call)),

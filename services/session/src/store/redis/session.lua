@@ -3,6 +3,8 @@
 local OWNER, STATE, EVENTS = KEYS[1], KEYS[2], KEYS[3]
 -- Mirrors ENTRY_OVERHEAD_BYTES of the store.
 local OVERHEAD = 64
+-- About a hundred names of calls.
+local ENDED_BYTES = 4096
 -- Where the fields of a log entry stand.
 local STREAM, KIND, FINAL, FOLLOWS, DATA, TRACE, KEY = 2, 4, 6, 8, 10, 12, 14
 
@@ -115,9 +117,19 @@ local function forget_awaited(id)
   redis.call('HINCRBY', STATE, 'awaits', -1)
 end
 
+-- The calls that ended last, newest first: what comes late must not open them again.
+local function has_ended(call)
+  return string.find(' ' .. (field('ended') or ''), ' ' .. call .. ' ', 1, true) ~= nil
+end
+
+local function remember_ended(call)
+  redis.call('HSET', STATE, 'ended', string.sub(call .. ' ' .. (field('ended') or ''), 1, ENDED_BYTES))
+end
+
 local function close(call)
+  remember_ended(call)
   -- `last:` is the call's own stream's, where it has one.
-  for _, of in ipairs({'last:', 'call:', 'edge:', 'runs:', 'key:', 'taken:', 'progress:'}) do
+  for _, of in ipairs({'last:', 'call:', 'edge:', 'runs:', 'key:', 'number:', 'taken:', 'progress:'}) do
     redis.call('HDEL', STATE, of .. call)
   end
   redis.call('HINCRBY', STATE, 'calls', -1)

@@ -249,34 +249,41 @@ pub async fn old_entries_give_way(store: Arc<dyn Store>) {
     ));
 }
 
-pub async fn an_append_that_is_made_again_is_logged_once(store: Arc<dyn Store>) {
+/// An append as an edge makes it: with a key and a number, which its tries share.
+fn numbered(edge: &str, call: &str, number: u32, entries: &[NewEntry]) -> NewEntries {
+    NewEntries {
+        key: format!("{edge} {call} {number}"),
+        number,
+        ..new_entries(edge, call, entries)
+    }
+}
+
+pub async fn an_append_is_logged_once_however_often_it_is_tried(store: Arc<dyn Store>) {
     let session = session(&*store).await;
-    let keyed = |call: &str, key: &str, entries: &[NewEntry]| NewEntries {
-        key: key.to_owned(),
-        ..new_entries("e", call, entries)
-    };
-    let again = |entries: &NewEntries| NewEntries {
-        again: true,
-        ..entries.clone()
-    };
-    let append =
-        async |entries: &NewEntries| store.append(&session.id, &session.user, entries).await.unwrap();
+    let append = async |entries: &NewEntries| store.append(&session.id, &session.user, entries).await;
     let steps = [
-        keyed("c", "k1", &[open("e"), message("1")]),
-        keyed("c", "k2", &[message("2"), message("3")]),
-        keyed("c", "k3", &[last("4")]),
-        keyed("g", "k4", &[message("5")]),
+        numbered("e", "c", 1, &[open("e"), message("1")]),
+        numbered("e", "c", 2, &[message("2"), message("3")]),
+        numbered("e", "c", 3, &[last("4")]),
         // Of the 2024-11-05 transport.
-        keyed("g_c", "k5", &[open("e")]),
-        keyed("g_c", "k6", &[last("6")]),
+        numbered("e", "g_c", 1, &[open("e")]),
+        numbered("e", "g_c", 2, &[message("5")]),
+        numbered("e", "g_c", 3, &[last("6")]),
     ];
     for entries in &steps {
-        let made = append(entries).await;
+        let made = append(entries).await.unwrap();
         super::append(&*store, &session, "g", &[message("between")])
             .await
             .unwrap();
-        assert_eq!(append(&again(entries)).await, made);
-        assert_eq!(append(&again(entries)).await, made);
+        assert_eq!(append(entries).await.unwrap(), made);
+        assert_eq!(append(entries).await.unwrap(), made);
+    }
+    // Tries that come late, when the call has gone on or has ended, change nothing.
+    for entries in [&steps[0], &steps[1], &steps[3], &steps[4]] {
+        assert!(
+            matches!(append(entries).await, Err(Error::StreamNotOpen)),
+            "{entries:?}"
+        );
     }
     assert_eq!(
         texts(&read_all(&*store, &session, "c", Position::ZERO).await),
@@ -285,12 +292,56 @@ pub async fn an_append_that_is_made_again_is_logged_once(store: Arc<dyn Store>) 
     let standalone = texts(&read_all(&*store, &session, "g", Position::ZERO).await);
     let once = |text: &str| standalone.iter().filter(|logged| *logged == text).count();
     assert_eq!((once("5"), once("6")), (1, 1));
-    // One that never arrived is made now.
-    append(&again(&keyed("c2", "k7", &[open("e"), last("7")]))).await;
+}
+
+pub async fn a_try_that_comes_late_is_not_logged(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let append = async |entries: &NewEntries| store.append(&session.id, &session.user, entries).await;
+    let first = numbered("e", "c", 1, &[open("e"), message("1")]);
+    let made = append(&first).await.unwrap();
+    append(&numbered("e", "c", 3, &[message("3")])).await.unwrap();
+    // The edge gave this one up.
+    assert_eq!(append(&numbered("e", "c", 2, &[message("2")])).await.unwrap(), []);
+    assert_eq!(append(&first).await.unwrap(), made);
     assert_eq!(
-        texts(&read_all(&*store, &session, "c2", Position::ZERO).await),
-        ["7"]
+        texts(&read_all(&*store, &session, "c", Position::ZERO).await),
+        ["1", "3"]
     );
+    // Ended before it began, a call does not begin.
+    for call in ["c2", "g_c2"] {
+        let end = NewEntry {
+            payload: NewPayload::End,
+            ..last("")
+        };
+        let ended = append(&numbered("e", call, 2, &[end])).await;
+        assert!(matches!(ended, Err(Error::StreamNotOpen)), "{ended:?}");
+        let opened = append(&numbered("e", call, 1, &[open("e")])).await;
+        assert!(matches!(opened, Err(Error::StreamNotOpen)), "{opened:?}");
+    }
+}
+
+/// The edge stood still while it opened the call, and tries once more when it goes on.
+pub async fn a_call_that_was_taken_over_is_not_opened_again(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    let append = async |entries: &NewEntries| store.append(&session.id, &session.user, entries).await;
+    for call in ["c", "g_c"] {
+        let opened = numbered("e1", call, 1, &[open_repeatable("e1")]);
+        append(&opened).await.unwrap();
+        let fate = store
+            .bury(&session.id, &stream(call), "e1", Some("e2"))
+            .await
+            .unwrap();
+        assert!(matches!(fate, Fate::TakenOver(_)), "{fate:?}");
+        assert!(matches!(append(&opened).await, Err(Error::StreamNotOpen)));
+        // The next edge counts for itself.
+        append(&numbered("e2", call, 1, &[message("1")])).await.unwrap();
+        append(&numbered("e2", call, 2, &[last("2")])).await.unwrap();
+        assert!(matches!(append(&opened).await, Err(Error::StreamNotOpen)));
+    }
+    for name in ["c", "g"] {
+        let entries = read_all(&*store, &session, name, Position::ZERO).await;
+        assert_eq!(texts(&entries), ["1", "2"]);
+    }
 }
 
 pub async fn a_call_without_a_stream_speaks_on_the_standalone_one(store: Arc<dyn Store>) {

@@ -9,42 +9,53 @@ use crate::{
     store::{AnsweredRequest, Fate, MAX_TAKEOVERS, NOBODY, StoreSettings, TakenOver},
 };
 
+/// Calls that ended last and are remembered.
+const MAX_ENDED: usize = 100;
+
 impl Record {
     /// Where the entries are, if this very append was made before.
-    pub(in crate::store::memory) fn made(&self, new: &NewEntries) -> Option<Vec<Position>> {
-        if !new.again || new.key.is_empty() {
-            return None;
-        }
-        let mut places: Vec<_> = self
-            .log
-            .iter()
-            .filter(|entry| entry.key == new.key)
-            .map(|entry| entry.position)
-            .collect();
-        let opens = new
-            .entries
-            .first()
-            .is_some_and(|entry| matches!(entry.payload, NewPayload::Open(_)));
-        if opens
-            && new.call.of_messages() != new.call
-            && self.calls.get(&new.call).is_some_and(|open| open.key == new.key)
-        {
-            places.insert(0, Position::ZERO);
-        }
-        (!places.is_empty()).then_some(places)
-    }
-
-    /// Whether all entries can be appended in this order.
-    pub(in crate::store::memory) fn admit(
-        &self,
-        new: &NewEntries,
-        settings: &StoreSettings,
-    ) -> Result<(), Error> {
+    pub(in crate::store::memory) fn made(&self, new: &NewEntries) -> Result<Option<Vec<Position>>, Error> {
         let open = self.calls.get(&new.call);
         if open.is_some_and(|open| open.edge != new.edge) {
             return Err(Error::StreamNotOpen);
         }
-        let mut open = new.call.is_standalone() || open.is_some();
+        let places = || {
+            let entries = self.log.iter().filter(|entry| entry.key == new.key);
+            entries.map(|entry| entry.position).collect::<Vec<_>>()
+        };
+        if let Some(open) = open.filter(|open| new.number > 0 && new.number <= open.number) {
+            let first = new.entries.first();
+            let opens = first.is_some_and(|entry| matches!(entry.payload, NewPayload::Open(_)));
+            let mut places = places();
+            if opens && new.call.of_messages() != new.call && open.key == new.key {
+                places.insert(0, Position::ZERO);
+            }
+            return Ok(Some(places));
+        }
+        if open.is_none() && self.ended.contains(&new.call) {
+            // By this very append, or by whoever had the call after this edge.
+            let ends = new.entries.last().is_some_and(|entry| entry.is_final);
+            let places = if ends && !new.key.is_empty() {
+                places()
+            } else {
+                Vec::new()
+            };
+            return if places.is_empty() {
+                Err(Error::StreamNotOpen)
+            } else {
+                Ok(Some(places))
+            };
+        }
+        Ok(None)
+    }
+
+    /// Whether all entries can be appended in this order.
+    pub(in crate::store::memory) fn admit(
+        &mut self,
+        new: &NewEntries,
+        settings: &StoreSettings,
+    ) -> Result<(), Error> {
+        let mut open = new.call.is_standalone() || self.calls.contains_key(&new.call);
         for entry in &new.entries {
             match entry.payload {
                 NewPayload::Open(_) if open => return Err(Error::StreamOpen),
@@ -55,7 +66,13 @@ impl Record {
                     });
                 }
                 NewPayload::Open(_) => open = true,
-                NewPayload::Message(_) | NewPayload::End if !open => return Err(Error::StreamNotOpen),
+                NewPayload::Message(_) | NewPayload::End if !open => {
+                    // What ends before it began must not begin any more.
+                    if entry.is_final && new.number > 0 {
+                        self.remember_ended(&new.call);
+                    }
+                    return Err(Error::StreamNotOpen);
+                }
                 NewPayload::Message(_) | NewPayload::End => open = !entry.is_final,
             }
         }
@@ -91,6 +108,7 @@ impl Record {
                     edge: new.edge.clone(),
                     taken: false,
                     key: new.key.clone(),
+                    number: new.number,
                     progress: None,
                 };
                 self.calls.insert(new.call.clone(), open);
@@ -105,6 +123,7 @@ impl Record {
                 open.call = call.clone();
             }
             open.progress = entry.progress.or(open.progress);
+            open.number = open.number.max(new.number);
         }
         // A call without a stream of its own neither begins nor ends one.
         let position = if own || matches!(payload, Some(Payload::Message(_))) {
@@ -130,8 +149,14 @@ impl Record {
 
     fn close(&mut self, call: &StreamName) {
         self.calls.remove(call);
+        self.remember_ended(call);
         self.last.remove(call);
         self.awaited.retain(|_, awaited| awaited.call != *call);
+    }
+
+    fn remember_ended(&mut self, call: &StreamName) {
+        self.ended.push_front(call.clone());
+        self.ended.truncate(MAX_ENDED);
     }
 
     fn expect_answer(&mut self, request_id: &str, call: &StreamName, asked: Position, limit: usize) {
@@ -215,6 +240,8 @@ impl Record {
         open.takeovers -= 1;
         open.edge = to.to_owned();
         open.taken = true;
+        // Its new edge counts from the beginning.
+        open.number = 0;
         let mut asked = Vec::new();
         self.awaited.retain(|request_id, awaited| {
             let is_own = awaited.call == *name;
