@@ -5,7 +5,7 @@
 //! replica has seen its lease ended for a whole grace time, while the store answered: so neither a restart of the services
 //! nor an outage of the store, nor a clock that was set, kills an edge that lives.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use everything_proto::session::v1::{CallTakenOver, connect_response::Message as Out};
 use tokio::time::Instant;
@@ -23,6 +23,9 @@ const LEASE_HEARTBEATS: u32 = 3;
 
 /// When this replica first saw that the lease of an edge had ended.
 pub(crate) type LostEdges = HashMap<String, Instant>;
+
+const BURY_TRIES: usize = 10;
+const BURY_RETRY: Duration = Duration::from_millis(500);
 
 impl Hub {
     /// In a task of its own: a slow store must not hold the link up.
@@ -99,8 +102,7 @@ impl Hub {
         let (mut interrupted, mut moved, mut waiting) = (0_usize, 0_usize, false);
         for (id, call) in self.store.calls_of(edge).await? {
             let link = lock(&self.table).link_for_call(edge, self.next_number());
-            let to = link.as_ref().map(|link| link.edge.as_str());
-            match (self.store.bury(&id, &call, edge, to).await?, link) {
+            match (self.bury_call(&id, &call, edge, link.as_deref()).await?, link) {
                 (Fate::Interrupted(position), _) => {
                     self.announce(&id, &call.of_messages(), position).await;
                     interrupted += 1;
@@ -126,6 +128,37 @@ impl Hub {
         }
         self.store.forget_edge(edge).await?;
         Ok(true)
+    }
+
+    /// A try that fails may have moved the call: the next one asks for the same edge.
+    async fn bury_call(
+        &self,
+        id: &SessionId,
+        call: &StreamName,
+        edge: &str,
+        to: Option<&Link>,
+    ) -> Result<Fate, Error> {
+        let mut attempt = 1;
+        loop {
+            match self
+                .store
+                .bury(id, call, edge, to.map(|link| link.edge.as_str()))
+                .await
+            {
+                Err(Error::Unavailable(_)) if attempt < BURY_TRIES => {
+                    tokio::time::sleep(BURY_RETRY).await;
+                    attempt += 1;
+                }
+                Err(error) => {
+                    if let Some(link) = to {
+                        // Its next link tells it what it has.
+                        link.closed.cancel();
+                    }
+                    return Err(error);
+                }
+                Ok(fate) => return Ok(fate),
+            }
+        }
     }
 }
 

@@ -86,7 +86,15 @@ impl Hub {
         let mut followed = Vec::new();
         let mut attachments = Vec::new();
         let mut behind = Vec::new();
+        let mut awaiting = Vec::new();
         for (id, route) in lock(&self.table).sessions() {
+            if route
+                .followers
+                .values()
+                .any(|follower| !follower.awaiting.is_empty())
+            {
+                awaiting.push(id.clone());
+            }
             if route.attachments.is_empty() {
                 followed.push(id.clone());
                 continue;
@@ -117,6 +125,10 @@ impl Hub {
         }
         for id in behind {
             self.spawn_catch_up(id);
+        }
+        // Their announcements may have been lost.
+        for id in awaiting {
+            self.deliver_answers(&id, None);
         }
         for attachment in attachments {
             if attachment.is_silent() {

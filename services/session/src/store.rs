@@ -197,7 +197,14 @@ pub trait StandaloneStream: Send + Sync + 'static {
 
     /// Takes what the standalone stream holds behind its cursor and moves the cursor: each entry is taken once, until
     /// [`StandaloneStream::hold`] or [`StandaloneStream::release`] set the cursor back. `None`: somebody else holds the stream.
-    async fn take(&self, id: &SessionId, holder: &str) -> Result<Option<Page>, Error>;
+    ///
+    /// `after` is where the holder's last page ended, if it knows: what a try took whose answer was lost comes again.
+    async fn take(
+        &self,
+        id: &SessionId,
+        holder: &str,
+        after: Option<Position>,
+    ) -> Result<Option<Page>, Error>;
 
     /// Gives the standalone stream up. `delivered` is the last entry that really went out. False: it was held by
     /// somebody else, and nothing changed.

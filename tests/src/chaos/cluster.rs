@@ -91,6 +91,8 @@ impl Default for Plan {
             ("TOKEN_CACHE_SECS", "10"),
             ("DRAIN_TIMEOUT_SECS", "5"),
             ("GRPC_DRAIN_MS", "3000"),
+            // A replica may take over at any time, and nothing may be lost with the old primary.
+            ("REDIS_WAIT_REPLICAS", "1"),
         ];
         Self {
             edges: 2,
@@ -106,13 +108,12 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// With a Redis that sentinels watch, and writes that wait for its replica.
+    /// With a Redis that sentinels watch.
     pub fn behind_sentinels(self) -> Self {
-        let plan = Self {
+        Self {
             sentinels: true,
             ..self
-        };
-        plan.setting("REDIS_WAIT_REPLICAS", "1")
+        }
     }
 
     /// Every part shows its metrics.

@@ -129,11 +129,11 @@ async fn attack(settings: &Settings, cluster: &Arc<Cluster>, began: Instant) -> 
     while recorder.events() < settings.events && began.elapsed() < settings.longest {
         sleep(Duration::from_millis(100)).await;
     }
-    let mut stuck = workload.settle(deadline + Duration::from_secs(10)).await;
+    let unsettled = workload.settle(deadline + Duration::from_secs(10)).await;
     attacker.recovered().await?;
     workload.sound_the_trumpet(&users[0]).await?;
     sleep(HEARING).await;
-    stuck += workload.finish(deadline + Duration::from_secs(30)).await?;
+    let stuck = unsettled.max(workload.finish(deadline + Duration::from_secs(30)).await?);
 
     let mut executions = Vec::new();
     for name in cluster.names(Role::Feature) {

@@ -104,6 +104,7 @@ impl Hub {
             progress.start = start;
             progress.reached = start;
             progress.sent = start;
+            progress.taken = stream.is_standalone().then_some(start);
             progress.attached = true;
         }
         if !attachment.has_ended() {
@@ -202,6 +203,8 @@ impl Hub {
             .await
         {
             Ok(true) => {
+                // Somebody else may have taken what came meanwhile.
+                lock(&attachment.progress).taken = None;
                 attachment.silent.store(false, Ordering::Release);
                 // Also when it ended meanwhile: its work gives the stream up again.
                 self.wake(&attachment);

@@ -95,7 +95,7 @@ impl Hub {
     }
 
     /// An answer waits: whoever here may wait for it asks for it. `trace` is that of its announcement.
-    pub(super) fn deliver_answers(self: &Arc<Self>, id: &SessionId, trace: Option<TraceContext>) {
+    pub(crate) fn deliver_answers(self: &Arc<Self>, id: &SessionId, trace: Option<TraceContext>) {
         let waiting: Vec<(Arc<Link>, Vec<String>)> = match lock(&self.table).route(id) {
             Some(route) => route
                 .followers

@@ -91,9 +91,18 @@ impl Hub {
                 .map(Some);
         }
         attachment.silent.store(false, Ordering::Release);
-        let page = self.store.take(&attachment.session, &attachment.name).await?;
-        if page.is_none() {
-            attachment.silent.store(true, Ordering::Release);
+        let after = lock(&attachment.progress).taken;
+        let page = self
+            .store
+            .take(&attachment.session, &attachment.name, after)
+            .await?;
+        match &page {
+            None => attachment.silent.store(true, Ordering::Release),
+            Some(page) => {
+                if let Some(last) = page.entries.last() {
+                    lock(&attachment.progress).taken = Some(last.position);
+                }
+            }
         }
         Ok(page)
     }

@@ -93,6 +93,8 @@ pub(crate) struct Progress {
     pub(crate) reached: Position,
     /// The last entry that went into the link's queue.
     pub(crate) sent: Position,
+    /// Where the last page of the standalone stream ended, while it is held here.
+    pub(crate) taken: Option<Position>,
     /// The attach succeeded.
     pub(crate) attached: bool,
 }

@@ -120,11 +120,11 @@ impl Record {
         }
     }
 
-    pub(super) fn take(&mut self, name: &str) -> Option<Page> {
+    pub(super) fn take(&mut self, name: &str, after: Option<Position>) -> Option<Page> {
         if self.holder.as_ref().is_none_or(|holder| holder.name != name) {
             return None;
         }
-        let page = self.read(&StreamName::standalone(), self.cursor);
+        let page = self.read(&StreamName::standalone(), after.unwrap_or(self.cursor));
         // The cursor is always a place of this stream, so that it is also an event id.
         if let Some(last) = page.entries.last() {
             self.cursor = last.position;

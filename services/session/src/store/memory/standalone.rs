@@ -25,8 +25,13 @@ impl StandaloneStream for MemoryStore {
             .hold(holder, cursor))
     }
 
-    async fn take(&self, id: &SessionId, holder: &str) -> Result<Option<Page>, Error> {
-        Ok(lock(&self.inner).record(id)?.take(holder))
+    async fn take(
+        &self,
+        id: &SessionId,
+        holder: &str,
+        after: Option<Position>,
+    ) -> Result<Option<Page>, Error> {
+        Ok(lock(&self.inner).record(id)?.take(holder, after))
     }
 
     async fn release(&self, id: &SessionId, holder: &str, delivered: Position) -> Result<bool, Error> {

@@ -1,5 +1,10 @@
 -- call, edge, the edge that takes it or '', most entries, most bytes, oldest age
 local call, to = ARGV[1], ARGV[3]
+local function taken(asked)
+  return {'taken', '', redis.call('GET', OWNER), field('call:' .. call), field('progress:' .. call) or '', asked}
+end
+-- Moved by a try whose answer was lost.
+if to ~= '' and exists() and field('edge:' .. call) == to and field('taken:' .. call) then return taken({}) end
 if not exists() or field('edge:' .. call) ~= ARGV[2] then return {'other', '', '', '', '', {}} end
 if count('runs:' .. call) == 0 then
   local stream = stream_of(call)
@@ -20,4 +25,4 @@ each_awaited(function(id, _, of, state)
     forget_awaited(id)
   end
 end)
-return {'taken', '', redis.call('GET', OWNER), field('call:' .. call), field('progress:' .. call) or '', asked}
+return taken(asked)

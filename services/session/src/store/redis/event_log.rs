@@ -95,7 +95,7 @@ impl EventLog for RedisStore {
         cursor: Position,
     ) -> Result<CursorFacts, Error> {
         let facts: Option<(String, String, bool, String)> = self
-            .run(
+            .keep(
                 self.owned(&self.scripts.inspect, id, user)
                     .arg(stream.as_str())
                     .arg(cursor.to_string()),
@@ -118,8 +118,9 @@ impl EventLog for RedisStore {
     }
 
     async fn read(&self, id: &SessionId, stream: &StreamName, after: Position) -> Result<Page, Error> {
+        // What a client sees must not be lost with the master either.
         let page: Option<PageReply> = self
-            .run(
+            .keep(
                 self.on(&self.scripts.read, id)
                     .arg(stream.as_str())
                     .arg(after.to_string())

@@ -31,11 +31,18 @@ impl StandaloneStream for RedisStore {
         })
     }
 
-    async fn take(&self, id: &SessionId, holder: &str) -> Result<Option<Page>, Error> {
+    async fn take(
+        &self,
+        id: &SessionId,
+        holder: &str,
+        after: Option<Position>,
+    ) -> Result<Option<Page>, Error> {
+        let after = after.map(|after| after.to_string()).unwrap_or_default();
         let taken: redis::Value = self
-            .run(
+            .keep(
                 self.on(&self.scripts.take, id)
                     .arg(holder)
+                    .arg(after)
                     .arg(PAGE_ENTRIES)
                     .arg(PAGE_BYTES),
             )

@@ -8,7 +8,7 @@ pub async fn the_standalone_stream_is_taken_once(store: Arc<dyn Store>) {
     let append = async |entries: &[NewEntry]| append(&*store, &session, "g", entries).await.unwrap();
     let take = async |holder| {
         store
-            .take(id, holder)
+            .take(id, holder, None)
             .await
             .unwrap()
             .map(|page| texts(&page.entries))
@@ -18,6 +18,10 @@ pub async fn the_standalone_stream_is_taken_once(store: Arc<dyn Store>) {
     let held = store.hold(id, owner, "a", None).await.unwrap();
     assert_eq!((held.cursor, held.superseded), (Position::ZERO, None));
     assert_eq!(take("a").await.unwrap(), ["1", "2"]);
+    assert_eq!(take("a").await.unwrap(), [""; 0]);
+    // The answer with the second one never came.
+    let page = store.take(id, "a", Some(places[0])).await.unwrap().unwrap();
+    assert_eq!(texts(&page.entries), ["2"]);
     assert_eq!(take("a").await.unwrap(), [""; 0]);
 
     let held = store.hold(id, owner, "b", None).await.unwrap();
@@ -52,5 +56,5 @@ pub async fn a_silent_holder_gives_way(store: Arc<dyn Store>) {
         store.claim(id, "b", stale).await.unwrap()
     })
     .await;
-    assert!(store.take(id, "a").await.unwrap().is_none());
+    assert!(store.take(id, "a", None).await.unwrap().is_none());
 }

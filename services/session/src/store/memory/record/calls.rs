@@ -220,6 +220,10 @@ impl Record {
         now_ms: u64,
         settings: &StoreSettings,
     ) -> Fate {
+        // Moved by a try whose answer was lost.
+        if let Some(taken) = to.and_then(|to| self.taken_over(name, to)) {
+            return Fate::TakenOver(taken);
+        }
         let Some(open) = self.calls.get_mut(name).filter(|open| open.edge == edge) else {
             return Fate::NotOpen;
         };
