@@ -6,6 +6,7 @@ use redis::{
 
 use crate::{
     cluster::{Call, Cluster},
+    group::Group,
     link::{Link, Peer},
     observe::{Meter, Observed, Operation},
 };
@@ -29,6 +30,8 @@ pub struct Commands {
     meter: Arc<Meter>,
     db: i64,
     wait_replicas: u8,
+    /// Where there is one server, what waits for its replicas waits together.
+    group: Option<Group>,
 }
 
 impl Commands {
@@ -38,13 +41,19 @@ impl Commands {
             meter,
             db,
             wait_replicas: 0,
+            group: None,
         }
     }
 
     /// Each command succeeds only once so many replicas have it.
     pub(crate) fn waiting_for(self, wait_replicas: u8) -> Self {
+        let group = match &self.route {
+            Route::One(link) => Some(Group::new(link.clone(), wait_for(wait_replicas))),
+            Route::Cluster(_) => None,
+        };
         Self {
             wait_replicas,
+            group,
             ..self
         }
     }
@@ -59,12 +68,13 @@ impl Commands {
 
     async fn one(&self, command: &Cmd, script: Option<&'static str>) -> RedisResult<Value> {
         let operation = Operation::command(command, script);
-        let values = match self.wait_replicas {
-            0 => self.call(&Call::One(command), &operation).await?,
-            replicas => {
+        let values = match (&self.group, self.wait_replicas) {
+            (_, 0) => self.call(&Call::One(command), &operation).await?,
+            (Some(group), _) => self.observed(&operation, group.send(command.clone())).await?,
+            (None, replicas) => {
                 let mut pipeline = redis::pipe();
                 pipeline.add_command(command.clone());
-                pipeline.cmd("WAIT").arg(replicas).arg(WAIT_MS);
+                pipeline.add_command(wait_for(replicas));
                 let call = Call::Many {
                     pipeline: &pipeline,
                     offset: 0,
@@ -85,8 +95,16 @@ impl Commands {
     }
 
     async fn call(&self, call: &Call<'_>, operation: &Operation) -> RedisResult<Vec<Value>> {
+        self.observed(operation, self.send(call)).await
+    }
+
+    async fn observed(
+        &self,
+        operation: &Operation,
+        sent: impl Future<Output = (Option<Peer>, RedisResult<Vec<Value>>)>,
+    ) -> RedisResult<Vec<Value>> {
         let observed = Observed::begin(operation, &self.meter, self.db);
-        let (peer, outcome) = self.send(call).await;
+        let (peer, outcome) = sent.await;
         if let Some(peer) = peer {
             observed.sent_to(&peer);
         }
@@ -131,7 +149,13 @@ impl ConnectionLike for Commands {
     }
 }
 
-fn too_few_replicas() -> RedisError {
+fn wait_for(replicas: u8) -> Cmd {
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(replicas).arg(WAIT_MS);
+    wait
+}
+
+pub(crate) fn too_few_replicas() -> RedisError {
     make_extension_error(
         "NOREPLICAS".to_owned(),
         Some("a write was not confirmed by enough replicas in time".to_owned()),

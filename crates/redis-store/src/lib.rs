@@ -13,6 +13,8 @@ mod client;
 mod cluster;
 mod commands;
 mod error;
+mod group;
+
 mod health;
 pub mod keys;
 mod link;

@@ -351,10 +351,28 @@ async fn a_write_can_wait_for_replicas() {
         .find(|server| server.port() != port)
         .unwrap();
     assert_eq!(replica.command::<i64>(&["EXISTS", "a"]).await, 1);
-    // A replica that is away confirms nothing; what does not ask for it goes on.
+    // Many wait at once, and each gets its own answer.
+    let many = async || {
+        let echo = async |number: usize| {
+            let mut echo = redis::cmd("ECHO");
+            let answer = echo.arg(number).query_async::<usize>(&mut redis.durable()).await;
+            answer
+                .map(|answer| assert_eq!(answer, number))
+                .map_err(Error::from)
+        };
+        futures::future::join_all((0..500).map(echo)).await
+    };
+    assert!(many().await.iter().all(Result::is_ok));
+    // A replica that is away confirms nothing, and those who wait for it wait together; what does not ask for it goes on.
     replica.signal("STOP");
     let outcome: Result<(), _> = soon(command.query_async(&mut redis.durable())).await;
     assert_eq!(outcome.map_err(Error::from), Err(Error::TooFewReplicas));
+    assert!(
+        soon(many())
+            .await
+            .iter()
+            .all(|outcome| *outcome == Err(Error::TooFewReplicas))
+    );
     set(&redis, "b", "1").await.unwrap();
     let mut health = redis.health();
     soon(health.wait_for(|now| *now == Err(Error::TooFewReplicas)))

@@ -9,7 +9,7 @@ use super::{
     member::{Manner, Member},
     message,
 };
-use crate::chaos::history::{Content, What, Wire};
+use crate::chaos::history::{Content, Outcome, What, Wire};
 
 const PATH: &str = "/mcp";
 const VERSION: &str = "2026-07-28";
@@ -61,6 +61,11 @@ async fn call(member: &mut Member, http: &Http) {
                     }
                 }
                 last
+            }
+            // A clock that was moved makes a `requestState` too old, and the client is told so.
+            Answer::Status(400) if request["params"]["requestState"].is_string() => {
+                let outcome = Outcome::Error { code: -32602 };
+                return member.write(What::Outcome { call, outcome });
             }
             Answer::Status(status) => return member.refused(call, status),
             Answer::Broken => None,

@@ -46,7 +46,11 @@ async fn nothing_acknowledged_is_lost(address: &RedisAddress, fail_over: impl As
     tokio::time::sleep(Duration::from_millis(300)).await;
     fail_over(&session).await;
     let back = async {
-        while store.get(&session.id, &session.user).await.is_err() {
+        while store
+            .read(&session.id, &stream("g"), Position::ZERO)
+            .await
+            .is_err()
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -65,7 +69,15 @@ async fn nothing_acknowledged_is_lost(address: &RedisAddress, fail_over: impl As
 async fn behind_sentinels() {
     let mut sentinel = RedisSentinel::start().await;
     let address = sentinel.address_waiting_for(1);
-    nothing_acknowledged_is_lost(&address, async |_| sentinel.master().await.kill()).await;
+    nothing_acknowledged_is_lost(&address, async |_| {
+        let old = sentinel.master_port().await;
+        sentinel.master().await.kill();
+        sentinel.failed_over_from(old).await;
+        // Comes back as the replica that has to confirm.
+        let dead = sentinel.servers.iter_mut().find(|server| server.pid().is_none());
+        dead.unwrap().restart().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +86,8 @@ async fn on_a_cluster() {
     let address = cluster.address_waiting_for(1);
     nothing_acknowledged_is_lost(&address, async |session| {
         let id = session.id.as_str();
-        cluster.fail_over(&format!("session:{{{id}}}:owner")).await;
+        let dead = cluster.fail_over(&format!("session:{{{id}}}:owner")).await;
+        cluster.nodes[dead].restart().await;
     })
     .await;
 }
