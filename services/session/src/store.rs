@@ -210,8 +210,15 @@ pub trait StandaloneStream: Send + Sync + 'static {
     /// somebody else, and nothing changed.
     async fn release(&self, id: &SessionId, holder: &str, delivered: Position) -> Result<bool, Error>;
 
-    /// Takes hold of the standalone stream if nobody holds it, or if its holder showed no life for `stale`.
-    async fn claim(&self, id: &SessionId, holder: &str, stale: Duration) -> Result<bool, Error>;
+    /// Takes hold of the standalone stream if nobody holds it, or if its holder showed no life for `stale`. Returns where
+    /// it goes on: behind the cursor, but never before `sent`, the last entry that went to the holder's own client.
+    async fn claim(
+        &self,
+        id: &SessionId,
+        holder: &str,
+        stale: Duration,
+        sent: Position,
+    ) -> Result<Option<Position>, Error>;
 }
 
 /// What clients send in: answers to requests of the server, and cancellations.

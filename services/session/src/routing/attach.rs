@@ -87,6 +87,10 @@ impl Hub {
         }
         let start = if stream.is_standalone() {
             self.catch_up(id).await?;
+            // Who stood still may have been replaced meanwhile, and must not take the stream from its successor.
+            if attachment.has_ended() {
+                return Ok(());
+            }
             let Held { cursor, superseded } = self.store.hold(id, user, &attachment.name, cursor).await?;
             if superseded.is_some() {
                 let holder = Superseded {
@@ -197,19 +201,22 @@ impl Hub {
         }
         // A holder that was silent for several sweeps died with its replica.
         let stale = self.sweep_interval() * 3;
+        let sent = lock(&attachment.progress).sent;
         match self
             .store
-            .claim(&attachment.session, &attachment.name, stale)
+            .claim(&attachment.session, &attachment.name, stale, sent)
             .await
         {
-            Ok(true) => {
-                // Somebody else may have taken what came meanwhile.
-                lock(&attachment.progress).taken = None;
+            Ok(Some(cursor)) => {
+                let mut progress = lock(&attachment.progress);
+                progress.taken = Some(cursor);
+                progress.sent = progress.sent.max(cursor);
+                drop(progress);
                 attachment.silent.store(false, Ordering::Release);
                 // Also when it ended meanwhile: its work gives the stream up again.
                 self.wake(&attachment);
             }
-            Ok(false) => attachment.silent.store(true, Ordering::Release),
+            Ok(None) => attachment.silent.store(true, Ordering::Release),
             Err(error) => tracing::debug!(%error, "the standalone stream could not be claimed"),
         }
     }

@@ -141,20 +141,22 @@ impl Record {
         true
     }
 
-    pub(super) fn claim(&mut self, name: &str, stale: Duration) -> bool {
+    pub(super) fn claim(&mut self, name: &str, stale: Duration, sent: Position) -> Option<Position> {
         let now = Instant::now();
-        if self
-            .holder
-            .as_ref()
-            .is_some_and(|holder| holder.name != name && now < holder.seen + stale)
-        {
-            return false;
+        let before = self.holder.as_ref();
+        let is_own = before.is_some_and(|holder| holder.name == name);
+        if !is_own && before.is_some_and(|holder| now < holder.seen + stale) {
+            return None;
         }
         self.holder = Some(Holder {
             name: name.to_owned(),
             seen: now,
         });
-        true
+        if is_own {
+            return Some(sent);
+        }
+        self.cursor = self.cursor.max(sent);
+        Some(self.cursor)
     }
 
     pub(super) fn cancel(&mut self, request_id_json: &Bytes, reason: &str) {

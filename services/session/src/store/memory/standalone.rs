@@ -38,7 +38,13 @@ impl StandaloneStream for MemoryStore {
         Ok(lock(&self.inner).record(id)?.release(holder, delivered))
     }
 
-    async fn claim(&self, id: &SessionId, holder: &str, stale: Duration) -> Result<bool, Error> {
-        Ok(lock(&self.inner).record(id)?.claim(holder, stale))
+    async fn claim(
+        &self,
+        id: &SessionId,
+        holder: &str,
+        stale: Duration,
+        sent: Position,
+    ) -> Result<Option<Position>, Error> {
+        Ok(lock(&self.inner).record(id)?.claim(holder, stale, sent))
     }
 }

@@ -64,10 +64,21 @@ impl StandaloneStream for RedisStore {
             .await?)
     }
 
-    async fn claim(&self, id: &SessionId, holder: &str, stale: Duration) -> Result<bool, Error> {
+    async fn claim(
+        &self,
+        id: &SessionId,
+        holder: &str,
+        stale: Duration,
+        sent: Position,
+    ) -> Result<Option<Position>, Error> {
         let stale = u64::try_from(stale.as_millis()).unwrap_or(u64::MAX);
-        tri(self
-            .run(self.on(&self.scripts.claim, id).arg(holder).arg(stale))
-            .await?)
+        let mut invocation = self.on(&self.scripts.claim, id);
+        invocation.arg(holder).arg(stale).arg(sent.to_string());
+        let claimed: String = self.run(&invocation).await?;
+        match claimed.as_str() {
+            "gone" => Err(Error::SessionNotFound),
+            "" => Ok(None),
+            cursor => reply::position(cursor).map(Some),
+        }
     }
 }

@@ -36,9 +36,18 @@ pub async fn the_standalone_stream_is_taken_once(store: Arc<dyn Store>) {
 
     // Given up with less delivered than was taken.
     assert!(!store.release(id, "a", Position::ZERO).await.unwrap());
-    assert!(!store.claim(id, "a", Duration::from_secs(60)).await.unwrap());
+    let claim = async |sent| {
+        let stale = Duration::from_secs(60);
+        store.claim(id, "a", stale, sent).await.unwrap()
+    };
+    assert_eq!(claim(places[0]).await, None);
     assert!(store.release(id, "b", places[1]).await.unwrap());
-    assert!(store.claim(id, "a", Duration::from_secs(60)).await.unwrap());
+    assert_eq!(claim(places[0]).await, Some(places[1]));
+    assert_eq!(take("a").await.unwrap(), ["3"]);
+    // What its client has is not sent to it again, where somebody set the cursor back in between.
+    store.hold(id, owner, "b", Some(places[0])).await.unwrap();
+    assert!(store.release(id, "b", places[0]).await.unwrap());
+    assert_eq!(claim(places[1]).await, Some(places[1]));
     assert_eq!(take("a").await.unwrap(), ["3"]);
     assert!(matches!(
         store.hold(id, &user("mallory"), "m", None).await,
@@ -51,9 +60,19 @@ pub async fn a_silent_holder_gives_way(store: Arc<dyn Store>) {
     let id = &session.id;
     store.hold(id, &session.user, "a", None).await.unwrap();
     let stale = Duration::from_millis(200);
-    assert!(!store.claim(id, "b", stale).await.unwrap());
+    assert!(
+        !store
+            .claim(id, "b", stale, Position::ZERO)
+            .await
+            .unwrap()
+            .is_some()
+    );
     eventually("the silent holder gives way", async || {
-        store.claim(id, "b", stale).await.unwrap()
+        store
+            .claim(id, "b", stale, Position::ZERO)
+            .await
+            .unwrap()
+            .is_some()
     })
     .await;
     assert!(store.take(id, "a", None).await.unwrap().is_none());
