@@ -138,7 +138,8 @@ impl InputBridge<'_> {
         deadline: Instant,
     ) -> Result<Bytes, Unanswered> {
         // Ready to hear the answer first, asked second.
-        let ready = self.link.await_answer(&self.session.session_id, id);
+        let session = self.session;
+        let ready = self.link.await_answer(&session.session_id, &session.user_id, id);
         let mut awaited = match tokio::time::timeout(READY_TIMEOUT, ready).await {
             Ok(Ok(awaited)) => awaited,
             Ok(Err(_)) | Err(_) => return Err(Unanswered::Error(Fault::Unavailable.rpc_error())),

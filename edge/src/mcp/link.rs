@@ -81,8 +81,10 @@ pub(crate) enum Command {
     Unfollow {
         session_id: Arc<str>,
     },
+    /// Follows the session, too, until the answer is forgotten.
     Await {
         session_id: Arc<str>,
+        user_id: Arc<str>,
         request_id: String,
         answer: oneshot::Sender<Answer>,
         followed: oneshot::Sender<()>,
@@ -202,11 +204,12 @@ impl Link {
         Ok(guard)
     }
 
-    /// Prepares to receive the client's answer to `request_id`. The session must be followed. Returns when an answer
-    /// given from now on, at any edge, will arrive here. Callers bound the wait.
+    /// Prepares to receive the client's answer to `request_id`. Returns when an answer given from now on, at any edge, will
+    /// arrive here. Callers bound the wait.
     pub async fn await_answer(
         &self,
         session_id: &Arc<str>,
+        user_id: &Arc<str>,
         request_id: &str,
     ) -> Result<handles::AwaitedAnswer, LinkDown> {
         let (answer, receiver) = oneshot::channel();
@@ -214,6 +217,7 @@ impl Link {
         let request_id = request_id.to_owned();
         self.send(Command::Await {
             session_id: session_id.clone(),
+            user_id: user_id.clone(),
             request_id: request_id.clone(),
             answer,
             followed,

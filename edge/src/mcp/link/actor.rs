@@ -265,3 +265,6 @@ impl AttachedStream {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

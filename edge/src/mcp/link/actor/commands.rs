@@ -57,29 +57,22 @@ impl Actor {
                 let message = entry.message(&session_id, trace);
                 self.say(message);
             }
-            Command::Unfollow { session_id } => {
-                let Some(entry) = self.followed.get_mut(&session_id) else {
-                    return;
-                };
-                entry.guards = entry.guards.saturating_sub(1);
-                if entry.guards == 0 {
-                    self.followed.remove(&session_id);
-                    self.say(connect_request::Message::Unfollow(Unfollow {
-                        session_id: session_id.to_string(),
-                    }));
-                }
-            }
+            Command::Unfollow { session_id } => self.unfollow(&session_id),
             Command::Await {
                 session_id,
+                user_id,
                 request_id,
                 answer,
                 followed,
                 trace,
             } => {
-                // Without an entry the session is over; dropping the senders says so.
-                let Some(entry) = self.followed.get_mut(&session_id) else {
-                    return;
-                };
+                // Not followed before: the link was down when the session was needed. If the session is over, word of that
+                // drops the senders.
+                let entry = self
+                    .followed
+                    .entry(session_id.clone())
+                    .or_insert_with(|| FollowedSession::new(user_id));
+                entry.guards += 1;
                 entry.answers.insert(request_id, answer);
                 // Named to the service: it knows by itself only who waits on a call's own stream.
                 entry.waiting.push(followed);
@@ -93,10 +86,24 @@ impl Actor {
                 if let Some(entry) = self.followed.get_mut(&session_id) {
                     entry.answers.remove(&request_id);
                 }
+                self.unfollow(&session_id);
             }
             Command::Touch { session_id } => {
                 self.touched.insert(session_id);
             }
+        }
+    }
+
+    fn unfollow(&mut self, session_id: &str) {
+        let Some(entry) = self.followed.get_mut(session_id) else {
+            return;
+        };
+        entry.guards = entry.guards.saturating_sub(1);
+        if entry.guards == 0 {
+            self.followed.remove(session_id);
+            self.say(connect_request::Message::Unfollow(Unfollow {
+                session_id: session_id.to_owned(),
+            }));
         }
     }
 }
