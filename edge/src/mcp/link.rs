@@ -168,6 +168,11 @@ impl Link {
         *self.up.borrow()
     }
 
+    /// Whether it is up, and when that changes.
+    pub fn ups_and_downs(&self) -> watch::Receiver<bool> {
+        self.up.clone()
+    }
+
     /// Attaches a client's stream: from `last_event_id`, or, where that is empty, the standalone stream from what was
     /// delivered last.
     pub fn attach(

@@ -72,7 +72,7 @@ pub struct Config {
     #[arg(long, env = "TASK_MAX_PER_USER", default_value_t = 1_000)]
     pub task_max_per_user: usize,
     /// How long the edge that runs a task may be silent before another one takes it over, milliseconds. Edges show
-    /// themselves every second.
+    /// themselves every second. An edge whose link broke has half a second.
     #[arg(long, env = "TASK_LEASE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(2_500..=600_000))]
     pub task_lease_ms: u64,
     #[command(flatten)]

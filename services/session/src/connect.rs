@@ -77,8 +77,11 @@ impl Hub {
         for attachment in &attachments {
             self.end_attachment(attachment);
         }
-        if is_last && let Err(error) = self.store.lose_edge(&link.edge).await {
-            tracing::debug!(%error, "the lease of an edge ends by itself");
+        if is_last {
+            self.doubt_tasks(&link.edge);
+            if let Err(error) = self.store.lose_edge(&link.edge).await {
+                tracing::debug!(%error, "the lease of an edge ends by itself");
+            }
         }
         tracing::info!(edge = link.edge, "an edge has gone");
     }

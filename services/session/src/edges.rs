@@ -1,5 +1,6 @@
 //! Edges that died, and what becomes of the calls that they ran: those that can be run again go to an edge that lives,
-//! the others end in a clear event.
+//! the others end in a clear event. Its tasks go to others
+//! sooner: see [`Hub::doubt_tasks`].
 //!
 //! The store keeps a lease for each edge, renewed by whichever replica has its link. An edge counts as dead once this
 //! replica has seen its lease ended for a whole grace time, while the store answered: so neither a restart of the services
@@ -39,6 +40,21 @@ impl Hub {
         if let Err(error) = self.store.renew_edge(&link.edge, lease).await {
             tracing::debug!(%error, "the lease of an edge was not renewed");
         }
+    }
+
+    /// A task can be run again, so others may have those of the edge soon, unless it shows that it lives. One that was told
+    /// to connect elsewhere does live.
+    pub(crate) fn doubt_tasks(self: &Arc<Self>, edge: &str) {
+        if self.stopping.is_cancelled() {
+            return;
+        }
+        let (hub, edge) = (self.clone(), edge.to_owned());
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(stopping.run_until_cancelled_owned(async move {
+            if let Err(error) = hub.runs.doubt(&edge).await {
+                tracing::debug!(%error, edge, "the leases of an edge's tasks end by themselves");
+            }
+        }));
     }
 
     pub(crate) async fn look_for_dead_edges(&self, lost: &mut LostEdges) {

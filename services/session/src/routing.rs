@@ -35,6 +35,7 @@ use crate::{
     lifetimes::Lifetimes,
     store::Store,
     sync::lock,
+    tasks,
     topics::Topics,
 };
 
@@ -57,6 +58,8 @@ pub(crate) struct Hub {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) feed: Arc<dyn ChangeFeed>,
+    /// The tasks of clients, which edges run.
+    pub(crate) runs: Arc<tasks::Operations>,
     pub(crate) settings: LinkSettings,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -79,6 +82,7 @@ impl Hub {
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         feed: Arc<dyn ChangeFeed>,
+        runs: Arc<tasks::Operations>,
         settings: LinkSettings,
         metrics: &Metrics,
         stopping: CancellationToken,
@@ -95,6 +99,7 @@ impl Hub {
             topics: Topics::new(bus.clone(), sink),
             bus,
             feed,
+            runs,
             settings,
             tasks: TaskTracker::new(),
             stopping,

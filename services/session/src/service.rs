@@ -98,8 +98,17 @@ impl Service {
                 },
             metrics,
         } = self;
-        let hub = Hub::start(store, bus, feed, config.links(), &metrics, shutdown.clone())
-            .map_err(|error: Error| serving::Error::NotServing(error.to_string()))?;
+        let tasks = Arc::new(tasks::Operations::new(tasks, config.tasks()));
+        let hub = Hub::start(
+            store,
+            bus,
+            feed,
+            tasks.clone(),
+            config.links(),
+            &metrics,
+            shutdown.clone(),
+        )
+        .map_err(|error: Error| serving::Error::NotServing(error.to_string()))?;
         let keeping = tokio::spawn(hub.clone().keep_alive());
         let watching = tokio::spawn(hub.clone().watch_changes());
 
@@ -110,7 +119,7 @@ impl Service {
         };
         let max_bytes = config.grpc.max_message_bytes;
         let task_service = TaskGrpc {
-            operations: Arc::new(tasks::Operations::new(tasks, config.tasks())),
+            operations: tasks,
             shutdown: shutdown.clone(),
         };
         let task_service = TaskServiceServer::new(task_service)

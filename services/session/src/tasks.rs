@@ -7,6 +7,7 @@ mod grpc;
 pub mod news;
 mod operations;
 mod record;
+mod runners;
 pub mod store;
 
 use std::{sync::Arc, time::Duration};
@@ -26,6 +27,8 @@ pub struct TaskSettings {
     pub poll_interval: Duration,
     /// How long a runner may be silent before others may take its task over.
     pub lease: Duration,
+    /// The same for a runner whose link broke.
+    pub grace: Duration,
     /// Tasks of one user, ended ones included, until they expire.
     pub max_per_user: usize,
     /// Bytes of a call, and of a result.
@@ -38,6 +41,8 @@ impl Default for TaskSettings {
             ttl: Duration::from_secs(3_600),
             poll_interval: Duration::from_secs(1),
             lease: Duration::from_secs(5),
+            // An edge renews when it loses its link, and when it has one again: within a tenth of a second, mostly.
+            grace: Duration::from_millis(500),
             max_per_user: 1_000,
             max_bytes: 4 * 1024 * 1024,
         }

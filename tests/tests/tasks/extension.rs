@@ -123,6 +123,15 @@ async fn an_edge_that_shuts_down_gives_its_tasks_back_at_once() {
     reaches(&stack, 1, &task_id, "completed").await;
 }
 
+/// The same for one that is killed: its link says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_of_a_killed_edge_goes_on_before_its_lease_ends() {
+    let mut stack = stack_with("TASK_LEASE_MS", "600000").await;
+    let task_id = start(&stack, 0, "slow_compute", json!({"seconds": 1})).await;
+    stack.kill_edge(0);
+    reaches(&stack, 1, &task_id, "completed").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_can_be_read_until_its_task_expires() {
     let stack = stack_with("TASK_TTL", "2").await;

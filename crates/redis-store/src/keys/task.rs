@@ -13,6 +13,11 @@ pub fn of_user(user_digest: &str) -> String {
 /// Sorted set: tasks that want a runner, by when they do.
 pub const DUE: &str = "task:due";
 
+/// Sorted set: the tasks that one edge runs, by expiry.
+pub fn run_by(edge_id: &str) -> String {
+    format!("task:run_by:{{{edge_id}}}")
+}
+
 /// Channel: which task changed.
 pub const CHANGES: &str = "mcp:tasks";
 
@@ -24,6 +29,7 @@ mod tests {
     fn names_are_as_documented() {
         assert_eq!(state("abc"), "task:{abc}:state");
         assert_eq!(of_user("d1"), "task:users:{d1}");
+        assert_eq!(run_by("e1"), "task:run_by:{e1}");
         assert_eq!(DUE, "task:due");
         assert_eq!(CHANGES, "mcp:tasks");
     }

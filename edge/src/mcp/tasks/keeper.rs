@@ -6,7 +6,7 @@ use everything_proto::session::v1::{
     ClaimTasksRequest, RenewTasksRequest, TaskStatus, WatchTasksRequest, renew_tasks_request,
     watch_tasks_response::Event,
 };
-use serving::lasting;
+use serving::{lasting, retry::backoff};
 use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
 
 use super::{TaskNews, Tasks};
@@ -16,6 +16,8 @@ use crate::mcp::Mcp;
 const TICK: Duration = Duration::from_secs(1);
 /// Of one answer of the service: a lease must not end while the one before is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Beyond, the pause between two attempts to hear of changes stays the same: about a second.
+const MOST_FAILURES: u32 = 6;
 /// Tasks claimed at once, so that other edges get some, too.
 const MAX_CLAIMS: usize = 16;
 
@@ -23,9 +25,12 @@ pub(super) async fn keep(mcp: Mcp) {
     let tasks = &mcp.tasks;
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut link = mcp.link.ups_and_downs();
     loop {
         tokio::select! {
             _ = ticks.tick() => tasks.renew().await,
+            // The service may take an edge for dead whose link broke, and offer its tasks to others soon.
+            Ok(()) = link.changed() => tasks.renew().await,
             () = tasks.wake.notified() => {}
             // Those that run give their tasks up themselves.
             () = tasks.shutdown.cancelled() => return,
@@ -36,13 +41,14 @@ pub(super) async fn keep(mcp: Mcp) {
 
 pub(super) async fn watch(mcp: Mcp) {
     let tasks = &mcp.tasks;
+    let mut failures = 0;
     loop {
         tokio::select! {
-            () = tasks.hear() => {}
+            heard = tasks.hear() => failures = if heard { 0 } else { MOST_FAILURES.min(failures + 1) },
             () = tasks.shutdown.cancelled() => return,
         }
         tokio::select! {
-            () = sleep(TICK) => {}
+            () = sleep(backoff(failures.max(1))) => {}
             () = tasks.shutdown.cancelled() => return,
         }
     }
@@ -61,9 +67,15 @@ async fn claim(mcp: &Mcp) {
     let mut client = tasks.client.clone();
     match timeout(PATIENCE, client.claim_tasks(request)).await {
         Ok(Ok(claimed)) => {
-            for run in claimed.into_inner().runs {
+            let runs = claimed.into_inner().runs;
+            let is_all = runs.len() == most;
+            for run in runs {
                 tracing::info!(task.run = run.run, "taking over a task that nobody runs");
                 Tasks::begin(mcp, run);
+            }
+            if is_all {
+                // There may be more; others had their turn meanwhile.
+                tasks.wake.notify_one();
             }
         }
         Ok(Err(status)) => tracing::debug!(code = ?status.code(), "tasks could not be claimed"),
@@ -115,8 +127,8 @@ impl Tasks {
         }
     }
 
-    /// Until the stream breaks.
-    async fn hear(&self) {
+    /// Until the stream breaks. False: it did not begin.
+    async fn hear(&self) -> bool {
         let mut client = self.client.clone();
         let events = client
             .watch_tasks(lasting(WatchTasksRequest {}, PATIENCE * 5))
@@ -125,9 +137,10 @@ impl Tasks {
             Ok(events) => events.into_inner(),
             Err(status) => {
                 tracing::debug!(code = ?status.code(), "changes of tasks are not heard");
-                return;
+                return false;
             }
         };
+        let mut began = false;
         while let Ok(Some(message)) = events.message().await {
             let news = match message.event {
                 Some(Event::Changed(changed)) => {
@@ -149,8 +162,10 @@ impl Tasks {
                 }
                 None => continue,
             };
+            began = true;
             // Nobody listening is no fault.
             _ = self.news.send(news);
         }
+        began
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{Operations, TaskId, news::Heard, record::Origin};
-use crate::{Error, UserId};
+use crate::{Error, UserId, connect::check_edge_id};
 
 pub(crate) struct TaskGrpc {
     pub(crate) operations: Arc<Operations>,
@@ -40,6 +40,7 @@ impl TaskService for TaskGrpc {
             trace,
         } = request.into_inner();
         let call = call.ok_or_else(|| Error::Invalid("call: is missing".to_owned()))?;
+        let runner_id = runner(runner_id)?;
         let origin = Origin {
             protocol_version,
             session,
@@ -89,6 +90,7 @@ impl TaskService for TaskGrpc {
             refusal,
         } = request.into_inner();
         let (id, user) = names(&task_id, &user_id)?;
+        let runner_id = runner(runner_id)?;
         let (task, run) = match refusal {
             Some(refusal) => (self.operations.refuse(&id, &user, refusal).await?, None),
             None => {
@@ -114,8 +116,10 @@ impl TaskService for TaskGrpc {
         &self,
         request: Request<ClaimTasksRequest>,
     ) -> Result<Response<ClaimTasksResponse>, Status> {
-        let most = usize::try_from(request.into_inner().most).unwrap_or(usize::MAX);
-        let runs = self.operations.claim(most).await?;
+        let ClaimTasksRequest { runner_id, most } = request.into_inner();
+        let runner = check_edge_id(runner_id)?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let runs = self.operations.claim(&runner, most).await?;
         Ok(Response::new(ClaimTasksResponse { runs }))
     }
 
@@ -164,6 +168,11 @@ async fn next(mut heard: Receiver<Heard>) -> Option<(Event, Receiver<Heard>)> {
         Err(RecvError::Closed) => return None,
     };
     Some((event, heard))
+}
+
+/// Who may be nobody.
+fn runner(id: String) -> Result<String, Error> {
+    if id.is_empty() { Ok(id) } else { check_edge_id(id) }
 }
 
 fn names(task_id: &str, user_id: &str) -> Result<(TaskId, UserId), Error> {

@@ -1,9 +1,9 @@
-//! What edges ask for, in terms of records.
+//! What owners ask for, in terms of records, and how records change.
 
 use bytes::Bytes;
 use everything_proto::{
     feature::v1::{CallToolRequest, Error as FeatureError},
-    session::v1::{Task, TaskChanged, TaskRun, renew_tasks_request::Run, report_task_request::Outcome},
+    session::v1::{Task, TaskChanged, TaskRun},
 };
 use prost::Message;
 
@@ -17,12 +17,10 @@ use crate::{Error, UserId};
 const ATTEMPTS: usize = 32;
 /// Tasks of one page of a list.
 const PAGE: usize = 50;
-/// Tasks claimed at once.
-const MAX_CLAIMS: usize = 256;
 
 pub(crate) struct Operations {
     pub(super) dependencies: TaskDependencies,
-    settings: TaskSettings,
+    pub(super) settings: TaskSettings,
 }
 
 impl Operations {
@@ -56,7 +54,8 @@ impl Operations {
         let mut record = Record::new(&id, &call, origin, &self.settings, store.now_ms().await?);
         if !runner.is_empty() {
             let now_ms = record.task.created_at_ms;
-            record.claim(self.settings.lease, now_ms);
+            record.claim(runner, self.settings.lease, now_ms);
+            store.begins(runner, &id, record.expires_at_ms()).await?;
         }
         let kept = Bytes::from(call.encode_to_vec());
         store
@@ -87,7 +86,7 @@ impl Operations {
             .change(id, |record, now_ms| {
                 let goes_on = record.answer(answers.clone(), now_ms);
                 if goes_on && !runner.is_empty() {
-                    record.claim(lease, now_ms);
+                    record.claim(runner, lease, now_ms);
                 }
                 goes_on
             })
@@ -155,88 +154,6 @@ impl Operations {
         }
     }
 
-    pub(super) async fn claim(&self, most: usize) -> Result<Vec<TaskRun>, Error> {
-        let store = &self.dependencies.store;
-        let lease = self.settings.lease;
-        let mut runs = Vec::new();
-        for id in store.due(store.now_ms().await?, most.min(MAX_CLAIMS)).await? {
-            match self
-                .change(&id, |record, now_ms| record.claim(lease, now_ms))
-                .await
-            {
-                Ok((true, record)) => runs.extend(self.run_of(&id, &record).await?),
-                Ok((false, record)) if record.wants_runner_at_ms().is_some() => {}
-                Ok((false, _)) | Err(Error::TaskNotFound) => store.not_due(&id).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(runs)
-    }
-
-    /// Returns those that are not the caller's any more.
-    pub(super) async fn renew(&self, runs: &[Run]) -> Result<Vec<String>, Error> {
-        let lease = self.settings.lease;
-        let mut lost = Vec::new();
-        for run in runs {
-            let kept = match TaskId::parse(&run.task_id) {
-                Ok(id) => {
-                    self.change(&id, |record, now_ms| {
-                        record.renew(run.run, &run.status_message, lease, now_ms)
-                    })
-                    .await
-                }
-                Err(error) => Err(error),
-            };
-            match kept {
-                Ok((true, _)) => {}
-                Ok((false, _)) | Err(Error::TaskNotFound) => lost.push(run.task_id.clone()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(lost)
-    }
-
-    /// The task as it is now, or nothing where the run is not the current one.
-    pub(super) async fn report(
-        &self,
-        id: &TaskId,
-        run: u64,
-        outcome: Outcome,
-    ) -> Result<Option<Task>, Error> {
-        let max_bytes = self.settings.max_bytes;
-        let reported = self.change(id, |record, now_ms| {
-            if !record.is_run_by(run) {
-                return false;
-            }
-            match outcome.clone() {
-                Outcome::InputRequired(required) => record.ask(required, now_ms),
-                Outcome::ResultJson(result) | Outcome::FailedResultJson(result)
-                    if result.len() > max_bytes =>
-                {
-                    record.fail_with("the result is too large to be kept", now_ms);
-                }
-                Outcome::FailedResultJson(result) => record.fail_by_result(result, now_ms),
-                Outcome::ResultJson(result) => record.complete(result, now_ms),
-                Outcome::Error(error) if error.encoded_len() > max_bytes => {
-                    record.fail_with("the error is too large to be kept", now_ms);
-                }
-                Outcome::Error(error) => record.fail(error, now_ms),
-                Outcome::Released(_) => record.release(),
-            }
-            true
-        });
-        match reported.await {
-            Ok((accepted, record)) => {
-                if accepted && record.wants_runner_at_ms() == Some(0) {
-                    self.announce(&record).await;
-                }
-                Ok(accepted.then(|| without_contents(record.task)))
-            }
-            Err(Error::TaskNotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn owned(&self, id: &TaskId, user: &UserId) -> Result<Record, Error> {
         let kept = self.dependencies.store.load(id).await?;
         kept.map(|kept| kept.record)
@@ -245,20 +162,31 @@ impl Operations {
     }
 
     /// Changes a record, again from its newest state if somebody else was faster, and tells of what its owner can see.
-    async fn change<T>(
+    pub(super) async fn change<T>(
         &self,
         id: &TaskId,
         mut change: impl FnMut(&mut Record, i64) -> T,
     ) -> Result<(T, Record), Error> {
         let store = &self.dependencies.store;
+        // Who was noted to run it, and does not if somebody else was faster.
+        let mut noted: Option<String> = None;
         for _ in 0..ATTEMPTS {
             let kept = store.load(id).await?.ok_or(Error::TaskNotFound)?;
             let mut record = kept.record.clone();
             let outcome = change(&mut record, store.now_ms().await?);
             if record == kept.record {
+                self.cross_out(noted.as_deref(), &record, id).await;
                 return Ok((outcome, record));
             }
+            // Before: a run that nobody would find could not be taken from a runner that is gone.
+            if let Some(runner) = record.runner().filter(|_| record.run != kept.record.run) {
+                store.begins(runner, id, record.expires_at_ms()).await?;
+                noted = Some(runner.to_owned());
+            }
             if store.save(id, kept.version, &record).await? {
+                for runner in [noted.as_deref(), kept.record.runner()] {
+                    self.cross_out(runner, &record, id).await;
+                }
                 if record.task.change != kept.record.task.change {
                     self.announce(&record).await;
                 }
@@ -268,16 +196,29 @@ impl Operations {
         Err(Error::Unavailable("a task is changed all the time".to_owned()))
     }
 
-    async fn announce(&self, record: &Record) {
+    /// What is left is found not to be so later, or goes with the task.
+    async fn cross_out(&self, runner: Option<&str>, record: &Record, id: &TaskId) {
+        if let Some(runner) = runner.filter(|_| record.runner() != runner)
+            && let Err(error) = self.dependencies.store.ended(runner, id).await
+        {
+            tracing::debug!(%error, "a task is still listed as its former runner's");
+        }
+    }
+
+    pub(super) async fn announce(&self, record: &Record) {
+        self.tell(record, record.wants_runner_at_ms() == Some(0)).await;
+    }
+
+    pub(super) async fn tell(&self, record: &Record, wants_runner: bool) {
         let changed = TaskChanged {
             task_id: record.task.task_id.clone(),
             status: record.task.status,
-            wants_runner: record.wants_runner_at_ms() == Some(0),
+            wants_runner,
         };
         self.dependencies.news.announce(changed).await;
     }
 
-    async fn run_of(&self, id: &TaskId, record: &Record) -> Result<Option<TaskRun>, Error> {
+    pub(super) async fn run_of(&self, id: &TaskId, record: &Record) -> Result<Option<TaskRun>, Error> {
         // Gone: it was cancelled just now.
         let Some(call) = self.dependencies.store.call(id).await? else {
             return Ok(None);
@@ -301,7 +242,7 @@ impl Operations {
 }
 
 /// What lists and news tell of a task.
-fn without_contents(task: Task) -> Task {
+pub(super) fn without_contents(task: Task) -> Task {
     Task {
         input_requests: Vec::new(),
         result_json: Bytes::new(),

@@ -79,6 +79,9 @@ pub struct Record {
     /// Of the request that made it.
     #[prost(message, optional, tag = "10")]
     pub trace: Option<TraceContext>,
+    /// Who began the latest run.
+    #[prost(string, tag = "11")]
+    pub runner_id: String,
 }
 
 impl TaskId {
@@ -169,14 +172,31 @@ impl Record {
         self.wants_runner_at_ms().is_some() && self.run == run && self.lease_until_ms != 0
     }
 
+    /// Whose lease there is, ended or not.
+    pub fn runner(&self) -> Option<&str> {
+        let leased = self.wants_runner_at_ms().is_some_and(|at| at != 0);
+        leased.then_some(self.runner_id.as_str())
+    }
+
     /// Begins a run, if there is something to run and nobody does.
-    pub fn claim(&mut self, lease: Duration, now_ms: i64) -> bool {
+    pub fn claim(&mut self, runner_id: &str, lease: Duration, now_ms: i64) -> bool {
         if self.wants_runner_at_ms().is_none_or(|at| at > now_ms) {
             return false;
         }
         self.run += 1;
+        runner_id.clone_into(&mut self.runner_id);
         self.lease_until_ms = until(now_ms, lease);
         true
+    }
+
+    /// Its runner may be gone: the lease ends when `grace` is over, unless it is renewed. False: somebody else runs it, or
+    /// nobody.
+    pub fn doubt(&mut self, runner_id: &str, grace: Duration, now_ms: i64) -> bool {
+        let is_its_runner = self.runner() == Some(runner_id);
+        if is_its_runner {
+            self.lease_until_ms = self.lease_until_ms.min(until(now_ms, grace));
+        }
+        is_its_runner
     }
 
     pub fn renew(&mut self, run: u64, message: &str, lease: Duration, now_ms: i64) -> bool {

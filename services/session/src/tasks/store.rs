@@ -10,6 +10,9 @@ pub use self::{memory::MemoryTaskStore, redis::RedisTaskStore};
 use super::{Record, TaskId};
 use crate::{Error, UserId};
 
+/// Tasks of one runner that are looked at when it is gone. The leases of others end by themselves.
+pub const MAX_RUN_BY: usize = 4_096;
+
 /// A record, and what it is compared by when it is written back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
@@ -17,7 +20,7 @@ pub struct Kept {
     pub record: Record,
 }
 
-/// Keeps records, and an index of those that want a runner.
+/// Keeps records, an index of those that want a runner, and one of those that each runner has.
 ///
 /// A record and its call are forgotten when it expires ([`Record::expires_at_ms`]). [`Error::Unavailable`] means that
 /// nothing can be said about whether a change was made.
@@ -57,4 +60,13 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// The index named a task that wants no runner.
     async fn not_due(&self, id: &TaskId) -> Result<(), Error>;
+
+    /// Tasks that the runner may run, [`MAX_RUN_BY`] at the most. May name some that it does not.
+    async fn run_by(&self, runner_id: &str) -> Result<Vec<TaskId>, Error>;
+
+    /// The task is about to be run by that runner, until it expires at the latest.
+    async fn begins(&self, runner_id: &str, id: &TaskId, expires_at_ms: i64) -> Result<(), Error>;
+
+    /// The runner does not run it any more.
+    async fn ended(&self, runner_id: &str, id: &TaskId) -> Result<(), Error>;
 }

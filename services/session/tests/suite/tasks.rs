@@ -42,16 +42,15 @@ macro_rules! scenarios {
     };
 }
 
+mod runners;
+
 scenarios!(
     a_task_is_its_owners_only: quick(),
     a_task_runs_to_its_result: quick(),
     partial_answers_add_up_and_keys_are_used_once: quick(),
-    a_silent_runner_is_replaced_and_cannot_report: Config { task_lease_ms: 300, ..quick() },
-    a_released_task_is_claimed_at_once: quick(),
     cancelling_ends_it_once: quick(),
     tasks_expire: Config { task_ttl: 1, ..quick() },
     users_have_bounded_tasks: Config { task_max_per_user: 2, ..quick() },
-    many_claim_and_one_gets_it: quick(),
     changes_are_told: quick(),
     lists_are_paged_and_of_one_user_and_revision: quick(),
     an_owner_may_wish_for_a_shorter_life: Config { task_ttl: 60, ..quick() },
@@ -255,42 +254,6 @@ async fn partial_answers_add_up_and_keys_are_used_once(stack: Stack) {
     assert!(report(&mut here, &third, Outcome::ResultJson("{}".into())).await);
 }
 
-async fn a_silent_runner_is_replaced_and_cannot_report(stack: Stack) {
-    let (mut here, mut there) = (stack.tasks(0), stack.tasks(1));
-    let run = started(&mut here).await;
-    assert!(claim(&mut there).await.is_empty(), "its lease holds");
-    let until = Instant::now() + PATIENCE;
-    let taken = loop {
-        assert!(Instant::now() < until, "nobody takes it over");
-        match claim(&mut there).await.pop() {
-            Some(taken) => break taken,
-            None => sleep(Duration::from_millis(20)).await,
-        }
-    };
-    assert_eq!(taken.task_id, run.task_id);
-    assert_eq!(taken.call.as_ref().unwrap().name, "tool");
-    assert!(!renew(&mut here, &run, "").await);
-    assert!(!report(&mut here, &run, Outcome::ResultJson("1".into())).await);
-    assert!(renew(&mut there, &taken, "").await);
-    assert!(report(&mut there, &taken, Outcome::ResultJson("2".into())).await);
-    assert_eq!(get(&mut here, &run.task_id).await.result_json, "2");
-}
-
-async fn a_released_task_is_claimed_at_once(stack: Stack) {
-    let (mut here, mut there) = (stack.tasks(0), stack.tasks(1));
-    let run = started(&mut here).await;
-    assert!(report(&mut here, &run, Outcome::Released(ReleasedTask {})).await);
-    let taken = claim(&mut there).await.pop().unwrap();
-    assert_eq!(taken.task_id, run.task_id);
-    // One that nobody took from the beginning.
-    let unclaimed = create(&mut here, ALICE, "").await.unwrap();
-    assert!(unclaimed.run.is_none());
-    assert_eq!(
-        claim(&mut there).await.pop().unwrap().task_id,
-        unclaimed.task.unwrap().task_id
-    );
-}
-
 async fn cancelling_ends_it_once(stack: Stack) {
     let (mut here, mut there) = (stack.tasks(0), stack.tasks(1));
     let run = started(&mut here).await;
@@ -331,27 +294,6 @@ async fn users_have_bounded_tasks(stack: Stack) {
     let refused = create(&mut client, ALICE, "").await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     create(&mut client, MALLORY, "").await.unwrap();
-}
-
-async fn many_claim_and_one_gets_it(stack: Stack) {
-    let mut client = stack.tasks(0);
-    for _ in 0..5 {
-        create(&mut client, ALICE, "").await.unwrap();
-    }
-    let claims = (0..8).map(|n| {
-        let mut client = stack.tasks(n);
-        async move { claim(&mut client).await }
-    });
-    let mut taken: Vec<_> = futures::future::join_all(claims)
-        .await
-        .into_iter()
-        .flatten()
-        .map(|run| run.task_id)
-        .collect();
-    assert_eq!(taken.len(), 5);
-    taken.sort();
-    taken.dedup();
-    assert_eq!(taken.len(), 5);
 }
 
 async fn changes_are_told(stack: Stack) {

@@ -7,7 +7,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Kept, Record, TaskId, TaskStore};
+use super::{Kept, MAX_RUN_BY, Record, TaskId, TaskStore};
 use crate::{Error, UserId, sync::lock};
 
 /// Tasks of all users together.
@@ -139,7 +139,23 @@ impl TaskStore for MemoryTaskStore {
     }
 
     async fn not_due(&self, _: &TaskId) -> Result<(), Error> {
-        // The records are the index.
+        // The records are the index, here and below.
+        Ok(())
+    }
+
+    async fn run_by(&self, runner_id: &str) -> Result<Vec<TaskId>, Error> {
+        let tasks = lock(&self.0);
+        let own = tasks
+            .iter()
+            .filter(|(_, entry)| entry.kept.record.runner() == Some(runner_id));
+        Ok(own.take(MAX_RUN_BY).map(|(id, _)| id.clone()).collect())
+    }
+
+    async fn begins(&self, _: &str, _: &TaskId, _: i64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn ended(&self, _: &str, _: &TaskId) -> Result<(), Error> {
         Ok(())
     }
 }

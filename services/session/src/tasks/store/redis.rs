@@ -7,7 +7,7 @@ use redis::FromRedisValue;
 use redis_store::{Commands, Redis, Script, ScriptInvocation, keys};
 use sha2::{Digest, Sha256};
 
-use super::{Kept, Record, TaskId, TaskStore};
+use super::{Kept, MAX_RUN_BY, Record, TaskId, TaskStore};
 use crate::{Error, UserId};
 
 const CREATE: &str = "
@@ -34,11 +34,21 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) - tonumber(ARGV[1]) then
 end
 return 1";
 
+const BEGINS: &str = "
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) - now then
+  redis.call('PEXPIREAT', KEYS[1], ARGV[1])
+end
+return 1";
+
 /// Records of a list that are read at once.
 const CONCURRENCY: usize = 16;
 
 /// The shared store: any number of replicas over one Redis. A task, the tasks of a user, and the index each have a key of
-/// their own; the index is written so that it may name too much, but never too little.
+/// their own; an index is written so that it may name too much, but never too little.
 pub struct RedisTaskStore {
     commands: Commands,
     /// For what is acknowledged to somebody.
@@ -46,6 +56,7 @@ pub struct RedisTaskStore {
     create: Script,
     save: Script,
     admit: Script,
+    begins: Script,
 }
 
 impl RedisTaskStore {
@@ -56,6 +67,7 @@ impl RedisTaskStore {
             create: Script::new("create_task", CREATE),
             save: Script::new("save_task", SAVE),
             admit: Script::new("admit_task", ADMIT),
+            begins: Script::new("begin_task", BEGINS),
         }
     }
 
@@ -239,6 +251,33 @@ impl TaskStore for RedisTaskStore {
             self.index(id, at).await?;
         }
         Ok(())
+    }
+
+    async fn run_by(&self, runner_id: &str) -> Result<Vec<TaskId>, Error> {
+        let mut command = redis::cmd("ZRANGE");
+        command
+            .arg(keys::task::run_by(runner_id))
+            .arg(0)
+            .arg(MAX_RUN_BY - 1);
+        let ids: Vec<String> = self.query(&command).await?;
+        Ok(ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect())
+    }
+
+    async fn begins(&self, runner_id: &str, id: &TaskId, expires_at_ms: i64) -> Result<(), Error> {
+        let mut commands = self.commands.clone();
+        self.begins
+            .key(keys::task::run_by(runner_id))
+            .arg(expires_at_ms)
+            .arg(id.as_str())
+            .invoke_async(&mut commands)
+            .await
+            .map_err(failed)
+    }
+
+    async fn ended(&self, runner_id: &str, id: &TaskId) -> Result<(), Error> {
+        let mut command = redis::cmd("ZREM");
+        command.arg(keys::task::run_by(runner_id)).arg(id.as_str());
+        self.query(&command).await
     }
 }
 
