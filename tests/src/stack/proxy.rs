@@ -1,5 +1,7 @@
 //! A reverse proxy that hands every request to the next edge, so that nothing can rely on reaching the same one twice.
 
+mod lasting;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -27,6 +29,8 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::lasting::lasting;
 
 /// Above the edge's own limit, so that the edge is the one to refuse.
 const BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -93,7 +97,8 @@ impl Proxy {
         *lock(&self.shared.token) = HeaderValue::try_from(format!("Bearer {token}")).ok();
     }
 
-    /// Tries the next edge where no answer begins, or where it is `503`, as load balancers do that are told to.
+    /// Tries the next edge where no answer begins, or where it is `503`, as load balancers do that are told to. An event
+    /// stream that breaks off goes on there, for clients that do not come back for it by themselves.
     pub fn try_again(&self) {
         self.shared.attempts.store(PATIENT_ATTEMPTS, Ordering::Relaxed);
     }
@@ -122,6 +127,20 @@ impl Shared {
         Ok(response.map(Body::new))
     }
 
+    /// Tries as often as it was told to.
+    async fn patiently(&self, request: Request<Full<bytes::Bytes>>) -> anyhow::Result<Response<Body>> {
+        let mut attempts = self.attempts.load(Ordering::Relaxed);
+        loop {
+            let response = self.attempt(request.clone()).await;
+            attempts -= 1;
+            let taken = |response: &Response<Body>| response.status() != StatusCode::SERVICE_UNAVAILABLE;
+            if attempts == 0 || response.as_ref().is_ok_and(taken) {
+                return response;
+            }
+            sleep(BETWEEN_ATTEMPTS).await;
+        }
+    }
+
     fn next_edge(&self) -> Option<SocketAddr> {
         let edges = lock(&self.edges);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +155,7 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request<Body>) -> R
     }
 }
 
-async fn pass_on(shared: &Shared, request: Request<Body>) -> anyhow::Result<Response<Body>> {
+async fn pass_on(shared: &Arc<Shared>, request: Request<Body>) -> anyhow::Result<Response<Body>> {
     let (mut parts, body) = request.into_parts();
     without_hop_by_hop(&mut parts.headers);
     if let Some(token) = lock(&shared.token).clone()
@@ -150,21 +169,16 @@ async fn pass_on(shared: &Shared, request: Request<Body>) -> anyhow::Result<Resp
         .map_err(anyhow::Error::from_boxed)?
         .to_bytes();
     let request = Request::from_parts(parts, Full::new(body));
-    let mut attempts = shared.attempts.load(Ordering::Relaxed);
-    let response = loop {
-        let response = shared.attempt(request.clone()).await;
-        attempts -= 1;
-        let taken = |response: &Response<Body>| response.status() != StatusCode::SERVICE_UNAVAILABLE;
-        if attempts == 0 || response.as_ref().is_ok_and(taken) {
-            break response;
-        }
-        sleep(BETWEEN_ATTEMPTS).await;
-    };
-    let (mut parts, body) = response?.into_parts();
+    let response = shared.patiently(request.clone()).await?;
+    let is_event_stream = is_event_stream(&response);
+    let (mut parts, body) = response.into_parts();
     without_hop_by_hop(&mut parts.headers);
     // Streams through; a client that leaves ends the connection to the edge too.
-    let events = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(b"text/event-stream");
-    let body = if events {
+    let body = if is_event_stream {
+        let body = match shared.attempts.load(Ordering::Relaxed) {
+            1 => body,
+            _ => Body::from_stream(lasting(shared.clone(), request, body)),
+        };
         breakable(body, lock(&shared.streams).subscribe())
     } else {
         body
@@ -184,6 +198,10 @@ fn breakable(body: Body, mut broken: watch::Receiver<bool>) -> Body {
     };
     let failure = stream::once(failed).filter_map(async |failure| failure.ok().map(Err));
     Body::from_stream(body.into_data_stream().take_until(breaking).chain(failure))
+}
+
+fn is_event_stream(response: &Response<Body>) -> bool {
+    response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(b"text/event-stream")
 }
 
 fn without_hop_by_hop(headers: &mut HeaderMap) {
