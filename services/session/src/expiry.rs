@@ -128,7 +128,7 @@ impl Hub {
         }
         // Their announcements may have been lost.
         for id in awaiting {
-            self.deliver_answers(&id, None);
+            self.deliver_answers(&id, true, None);
         }
         for attachment in attachments {
             if attachment.is_silent() {

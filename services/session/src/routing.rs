@@ -216,7 +216,7 @@ impl Hub {
     fn work_on(self: &Arc<Self>, topic: Topic, message: Message) {
         match (topic, message) {
             (Topic::ToServer(id), Message::ToServer(_)) => {
-                self.deliver_answers(&id, propagation::current().into());
+                self.deliver_answers(&id, false, propagation::current().into());
             }
             (Topic::ToClient(id, stream), Message::ToClient(_)) => self.wake_stream(&id, &stream),
             (Topic::Control(id), Message::Control(control)) => match control.action {
@@ -236,7 +236,7 @@ impl Hub {
     /// Messages may have been lost: look at what they announce.
     fn on_gap(self: &Arc<Self>, topic: Topic) {
         match topic {
-            Topic::ToServer(id) => self.deliver_answers(&id, None),
+            Topic::ToServer(id) => self.deliver_answers(&id, true, None),
             Topic::ToClient(id, stream) => self.wake_stream(&id, &stream),
             Topic::Control(id) => {
                 let hub = self.clone();

@@ -234,7 +234,7 @@ pub trait Answers: Send + Sync + 'static {
     ) -> Result<bool, Error>;
 
     /// Answers that `edge` waits for: to the requests of calls that it runs, and to those it names. Each is returned
-    /// once. With `again`, those it names are returned even so: the edge says that it never got them.
+    /// once; with `again`, also if they were before: what was returned may not have arrived.
     async fn take_answers(
         &self,
         id: &SessionId,

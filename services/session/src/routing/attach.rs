@@ -209,7 +209,8 @@ impl Hub {
         {
             Ok(Some(cursor)) => {
                 let mut progress = lock(&attachment.progress);
-                progress.taken = Some(cursor);
+                // More may have been taken while this one asked.
+                progress.taken = progress.taken.max(Some(cursor));
                 progress.sent = progress.sent.max(cursor);
                 drop(progress);
                 attachment.silent.store(false, Ordering::Release);

@@ -94,8 +94,14 @@ impl Hub {
         Ok(())
     }
 
-    /// An answer waits: whoever here may wait for it asks for it. `trace` is that of its announcement.
-    pub(crate) fn deliver_answers(self: &Arc<Self>, id: &SessionId, trace: Option<TraceContext>) {
+    /// An answer waits: whoever here may wait for it asks for it. `trace` is that of its announcement. `again`: it may
+    /// have been taken already, and got lost.
+    pub(crate) fn deliver_answers(
+        self: &Arc<Self>,
+        id: &SessionId,
+        again: bool,
+        trace: Option<TraceContext>,
+    ) {
         let waiting: Vec<(Arc<Link>, Vec<String>)> = match lock(&self.table).route(id) {
             Some(route) => route
                 .followers
@@ -107,15 +113,17 @@ impl Hub {
         for (link, awaiting) in waiting {
             let (hub, id, trace) = (self.clone(), id.clone(), trace.clone());
             let delivering = async move {
-                // Answers are taken once: a failed attempt is made again.
+                // An attempt that failed may have taken what nobody got.
+                let mut again = again;
                 for _ in 0..FOLLOW_TRIES {
                     match hub
-                        .send_answers(&link, &id, &awaiting, false, trace.clone())
+                        .send_answers(&link, &id, &awaiting, again, trace.clone())
                         .await
                     {
                         Ok(()) | Err(Error::SessionNotFound) => return,
                         Err(error) => tracing::debug!(%error, "answers could not be read"),
                     }
+                    again = true;
                     tokio::select! {
                         () = tokio::time::sleep(FOLLOW_RETRY) => {}
                         () = link.closed.cancelled() => return,

@@ -42,8 +42,10 @@ pub async fn answers_are_taken_once(store: Arc<dyn Store>) {
     assert!(take("other", &[], false).await.is_empty());
     assert_eq!(take("edge", &[], false).await, ["q1=one"]);
     assert!(take("edge", &["q1"], false).await.is_empty());
-    // An edge that never got it names it.
+    // An edge that never got it names it, or is known to wait for it.
     assert_eq!(take("edge", &["q1"], true).await, ["q1=one"]);
+    assert_eq!(take("edge", &[], true).await, ["q1=one"]);
+    assert!(take("other", &[], true).await.is_empty());
     assert!(answer("q2", "two").await);
     assert_eq!(take("other", &["q2"], false).await, ["q2=two"]);
     // The oldest gives way.

@@ -203,7 +203,7 @@ impl Record {
                 .calls
                 .get(&awaited.call)
                 .is_some_and(|open| open.edge == edge);
-            if (is_named || is_own) && !awaited.taken || is_named && again {
+            if (is_named || is_own) && (!awaited.taken || again) {
                 awaited.taken = true;
                 answers.push((request_id.clone(), answer.clone()));
             }
