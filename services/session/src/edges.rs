@@ -1,6 +1,5 @@
 //! Edges that died, and what becomes of the calls that they ran: those that can be run again go to an edge that lives,
-//! the others end in a clear event. Its tasks go to others
-//! sooner: see [`Hub::doubt_tasks`].
+//! the others end in a clear event. Tasks go to others sooner ([`Hub::doubt_tasks`]).
 //!
 //! The store keeps a lease for each edge, renewed by whichever replica has its link. An edge counts as dead once this
 //! replica has seen its lease ended for a whole grace time, while the store answered: so neither a restart of the services

@@ -115,3 +115,57 @@ impl Lasting {
         goes_on.then(|| response.into_body())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, time::Duration};
+
+    use axum::{Router, extract::Request, response::IntoResponse};
+
+    use super::*;
+    use crate::stack::Proxy;
+
+    /// Says this on a stream that breaks off, and goes on behind event 1.
+    async fn edge(first: &'static str) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = async move |request: Request| {
+            let body = match request.headers().get(LAST_EVENT_ID) {
+                Some(id) if request.method() == Method::GET && id == "1" => {
+                    Body::from("id: 2\ndata: b\n\n: the end\n\n")
+                }
+                Some(_) => Body::from("data: not asked for\n\n"),
+                None => {
+                    // What comes before goes out while this waits.
+                    let broken = stream::once(async {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        Err(axum::Error::new("killed"))
+                    });
+                    Body::from_stream(stream::once(async move { Ok(first) }).chain(broken))
+                }
+            };
+            ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+        };
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        address
+    }
+
+    async fn read(first: &'static str) -> Result<String, reqwest::Error> {
+        let proxy = Proxy::start().await.unwrap();
+        proxy.serve(&[edge(first).await]);
+        proxy.try_again();
+        let posted = reqwest::Client::new().post(proxy.origin()).body("{}").send();
+        posted.await.unwrap().text().await
+    }
+
+    #[tokio::test]
+    async fn a_stream_goes_on_behind_its_last_whole_event() {
+        let read = read("id: 1\ndata: a\n\nid: 2\ndata: hal").await.unwrap();
+        assert_eq!(read, "id: 1\ndata: a\n\nid: 2\ndata: b\n\n: the end\n\n");
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_ids_breaks_off() {
+        assert!(read("data: a\n\n").await.is_err());
+    }
+}
