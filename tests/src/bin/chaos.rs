@@ -45,7 +45,7 @@ struct Arguments {
     #[arg(long)]
     only: Option<String>,
     /// Numbered events of a call, at the most.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 80)]
     call_events: u32,
     /// Milliseconds between two events of a call.
     #[arg(long, default_value_t = 40)]
