@@ -134,13 +134,15 @@ async fn suite(arguments: Arguments) -> anyhow::Result<ExitCode> {
             proven.and_then(|outcome| outcome.prove(&settings).map_err(|error| format!("{error:#}")));
         sound &= judge("faults", proven);
     }
+    let failovers = arguments.sentinel_faults.div_ceil(3);
     let sentinels = Settings {
         plan: Plan::default().behind_sentinels(),
-        each_once: Vec::new(),
+        // At random they would be rare.
+        each_once: vec![Kind::RedisFailover; failovers],
         at_random: Kind::behind_sentinels(),
         // Of one another the failovers are told apart by what recovers: they come one at a time.
         lanes: 1,
-        faults: arguments.sentinel_faults,
+        faults: arguments.sentinel_faults - failovers,
         events: 0,
         directory: directory.join("sentinels"),
         ..settings.clone()

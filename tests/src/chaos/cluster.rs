@@ -171,7 +171,9 @@ impl Cluster {
             true => Some(RedisSentinel::start().await),
             false => None,
         };
-        let sentinel_url = sentinel.as_ref().map(RedisSentinel::url);
+        let sentinels = sentinel
+            .as_ref()
+            .map(|sentinel| (sentinel.url(), sentinel.password().to_owned()));
         let front = Proxy::start(Vec::new()).await?;
         let mut cluster = Self {
             plan,
@@ -186,17 +188,18 @@ impl Cluster {
         let redis = Target::Tcp(cluster.redis.get_mut().primary.address);
         for role in cluster.services() {
             for name in cluster.names(role) {
-                let url = match &sentinel_url {
-                    Some(url) => url.clone(),
+                let mut environment = vec![(
+                    "LISTEN_ADDR".to_owned(),
+                    format!("unix:{}", cluster.socket(&name).display()),
+                )];
+                let url = match &sentinels {
+                    Some((url, password)) => {
+                        environment.push(("REDIS_SENTINEL_PASSWORD".to_owned(), password.clone()));
+                        url.clone()
+                    }
                     None => format!("redis://{}", cluster.way(&name, "redis", redis.clone()).await?),
                 };
-                let environment = vec![
-                    (
-                        "LISTEN_ADDR".to_owned(),
-                        format!("unix:{}", cluster.socket(&name).display()),
-                    ),
-                    ("REDIS_URL".to_owned(), url),
-                ];
+                environment.push(("REDIS_URL".to_owned(), url));
                 cluster.run(role, name, environment)?;
             }
         }

@@ -36,7 +36,7 @@ pub struct Settings {
     pub seed: u64,
     pub plan: Plan,
     pub load: Load,
-    /// Kinds of which each comes once on its own, first.
+    /// Kinds of which each comes on its own, first.
     pub each_once: Vec<Kind>,
     /// Kinds that come at random, and how often.
     pub at_random: Vec<Kind>,
