@@ -98,7 +98,7 @@ impl Proxy {
     }
 
     /// Tries the next edge where no answer begins, or where it is `503`, as load balancers do that are told to. An event
-    /// stream that breaks off goes on there, for clients that do not come back for it by themselves.
+    /// stream that breaks off goes on there, for clients that neither come back for it nor ask again.
     pub fn try_again(&self) {
         self.shared.attempts.store(PATIENT_ATTEMPTS, Ordering::Relaxed);
     }

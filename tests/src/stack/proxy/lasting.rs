@@ -1,4 +1,7 @@
-//! Event streams that go on at the next edge when theirs breaks off, as clients let them: from the last event on.
+//! Event streams that go on at the next edge when theirs breaks off, as clients let them.
+//!
+//! Where events have ids, from the last one on. Where they have none (2026-07-28), the request is sent again, as its client
+//! would have to; notifications that the client has already are left out.
 
 use std::sync::Arc;
 
@@ -23,8 +26,10 @@ struct Lasting {
     /// Of an event that is not complete: another edge sends it whole.
     partial: BytesMut,
     last_event_id: Option<HeaderValue>,
-    /// The client has an event without an id. What came after it is lost with the edge.
-    is_bound: bool,
+    /// Notifications without an id that went to the client.
+    told: usize,
+    /// Those that are told again.
+    known: usize,
     is_over: bool,
 }
 
@@ -41,7 +46,8 @@ pub(super) fn lasting(
         body: body.into_data_stream(),
         partial: BytesMut::new(),
         last_event_id: None,
-        is_bound: false,
+        told: 0,
+        known: 0,
         is_over: false,
     };
     stream::unfold(lasting, |mut lasting| async move {
@@ -56,9 +62,9 @@ impl Lasting {
             match self.body.next().await {
                 Some(Ok(chunk)) => {
                     self.partial.extend_from_slice(&chunk);
-                    let whole = self.whole_events();
-                    if !whole.is_empty() {
-                        return Some(Ok(whole));
+                    let news = self.whole_events();
+                    if !news.is_empty() {
+                        return Some(Ok(news));
                     }
                 }
                 None => {
@@ -81,34 +87,38 @@ impl Lasting {
         None
     }
 
-    /// Notes what a client would note of them.
+    /// Those that the client does not have. Notes what a client would note of them.
     fn whole_events(&mut self) -> Bytes {
-        let end = self.partial.windows(2).rposition(|pair| pair == b"\n\n");
-        let whole = self.partial.split_to(end.map_or(0, |end| end + 2)).freeze();
-        for event in String::from_utf8_lossy(&whole).split("\n\n") {
-            let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
-            match field("id:") {
-                Some(id) => self.last_event_id = HeaderValue::from_str(id.trim()).ok(),
-                None => self.is_bound |= field("data:").is_some(),
+        let mut news = BytesMut::new();
+        while let Some(end) = self.partial.windows(2).position(|pair| pair == b"\n\n") {
+            let event = self.partial.split_to(end + 2);
+            let text = String::from_utf8_lossy(&event);
+            let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+            if let Some(id) = field("id:") {
+                self.last_event_id = HeaderValue::from_str(id.trim()).ok();
+            } else if field("data:").is_some_and(is_notification) {
+                if self.known > 0 {
+                    self.known -= 1;
+                    continue;
+                }
+                self.told += 1;
             }
+            news.extend_from_slice(&event);
         }
-        whole
+        news.freeze()
     }
 
     async fn elsewhere(&mut self) -> Option<Body> {
         let mut request = self.request.clone();
-        match &self.last_event_id {
-            Some(id) => {
-                *request.method_mut() = Method::GET;
-                *request.body_mut() = Full::default();
-                let headers = request.headers_mut();
-                headers.remove(CONTENT_LENGTH);
-                headers.remove(CONTENT_TYPE);
-                headers.insert(LAST_EVENT_ID, id.clone());
-            }
-            None if self.is_bound => return None,
-            // As if no answer had begun.
-            None => {}
+        if let Some(id) = &self.last_event_id {
+            *request.method_mut() = Method::GET;
+            *request.body_mut() = Full::default();
+            let headers = request.headers_mut();
+            headers.remove(CONTENT_LENGTH);
+            headers.remove(CONTENT_TYPE);
+            headers.insert(LAST_EVENT_ID, id.clone());
+        } else {
+            self.known = self.told;
         }
         let response: Response<Body> = self.shared.patiently(request).await.ok()?;
         let goes_on = response.status() == StatusCode::OK && is_event_stream(&response);
@@ -116,33 +126,46 @@ impl Lasting {
     }
 }
 
+fn is_notification(data: &str) -> bool {
+    let message: Option<serde_json::Value> = serde_json::from_str(data).ok();
+    message.is_some_and(|message| message.get("method").is_some() && message.get("id").is_none())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{net::SocketAddr, time::Duration};
+    use std::{
+        net::SocketAddr,
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
 
     use axum::{Router, extract::Request, response::IntoResponse};
 
     use super::*;
     use crate::stack::Proxy;
 
-    /// Says this on a stream that breaks off, and goes on behind event 1.
-    async fn edge(first: &'static str) -> SocketAddr {
+    const ONE: &str = "data: {\"method\":\"m\",\"params\":1}\n\n";
+    const TWO: &str = "data: {\"method\":\"m\",\"params\":2}\n\n";
+    const RESULT: &str = "data: {\"id\":1,\"result\":{}}\n\n";
+
+    /// Says `first` on a stream that breaks off, and `again` to whoever asks again.
+    async fn edge(first: String, again: String) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicBool::new(false));
         let answer = async move |request: Request| {
-            let body = match request.headers().get(LAST_EVENT_ID) {
-                Some(id) if request.method() == Method::GET && id == "1" => {
-                    Body::from("id: 2\ndata: b\n\n: the end\n\n")
-                }
-                Some(_) => Body::from("data: not asked for\n\n"),
-                None => {
-                    // What comes before goes out while this waits.
-                    let broken = stream::once(async {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                        Err(axum::Error::new("killed"))
-                    });
-                    Body::from_stream(stream::once(async move { Ok(first) }).chain(broken))
-                }
+            let resumes = request.headers().get(LAST_EVENT_ID).is_some_and(|id| id == "1");
+            let body = if !asked.swap(true, Ordering::Relaxed) {
+                // What comes before goes out while this waits.
+                let broken = stream::once(async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Err(axum::Error::new("killed"))
+                });
+                Body::from_stream(stream::once(async move { Ok(first) }).chain(broken))
+            } else if resumes == (request.method() == Method::GET) {
+                Body::from(again)
+            } else {
+                Body::empty()
             };
             ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
         };
@@ -150,22 +173,34 @@ mod tests {
         address
     }
 
-    async fn read(first: &'static str) -> Result<String, reqwest::Error> {
+    async fn read(first: &str, again: &str) -> String {
         let proxy = Proxy::start().await.unwrap();
-        proxy.serve(&[edge(first).await]);
+        proxy.serve(&[edge(first.to_owned(), again.to_owned()).await]);
         proxy.try_again();
         let posted = reqwest::Client::new().post(proxy.origin()).body("{}").send();
-        posted.await.unwrap().text().await
+        posted.await.unwrap().text().await.unwrap()
     }
 
     #[tokio::test]
     async fn a_stream_goes_on_behind_its_last_whole_event() {
-        let read = read("id: 1\ndata: a\n\nid: 2\ndata: hal").await.unwrap();
-        assert_eq!(read, "id: 1\ndata: a\n\nid: 2\ndata: b\n\n: the end\n\n");
+        let read = read(
+            "id: 1\ndata: a\n\nid: 2\ndata: hal",
+            "id: 2\ndata: half\n\n: the end\n\n",
+        );
+        assert_eq!(read.await, "id: 1\ndata: a\n\nid: 2\ndata: half\n\n: the end\n\n");
     }
 
     #[tokio::test]
-    async fn a_stream_without_ids_breaks_off() {
-        assert!(read("data: a\n\n").await.is_err());
+    async fn a_stream_without_ids_is_asked_for_again_and_tells_what_is_new() {
+        let all = [ONE, TWO, RESULT].concat();
+        assert_eq!(read(ONE, &all).await, all);
+    }
+
+    #[tokio::test]
+    async fn a_result_is_never_left_out() {
+        assert_eq!(
+            read(&[ONE, TWO].concat(), RESULT).await,
+            [ONE, TWO, RESULT].concat()
+        );
     }
 }
