@@ -148,6 +148,22 @@ async fn the_stack_runs_with_certificates_everywhere() {
     let stranger = other.write(&directory, "stranger", &other.issue(&["localhost"]));
     let refused = get(port, &stranger.ca, "/readyz").await.unwrap_err();
     assert!(refused.contains("CERTIFICATE_VERIFY_FAILED"), "{refused}");
+
+    // A new certificate is shown without a restart; a broken one is not, and the last good one stays.
+    let renewed = other.write(&directory, "http", &other.issue(&["localhost"]));
+    assert_eq!(renewed.cert, http.cert);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(refused) = get(port, &stranger.ca, "/readyz").await {
+        assert!(Instant::now() < deadline, "{refused}");
+        sleep(Duration::from_millis(100)).await;
+    }
+    std::fs::write(&renewed.cert, "no certificate").unwrap();
+    let looked_at = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < looked_at {
+        let answer = get(port, &stranger.ca, "/readyz").await.unwrap();
+        assert!(answer.starts_with("200 "), "{answer}");
+        sleep(Duration::from_millis(250)).await;
+    }
     drop(running);
     std::fs::remove_dir_all(directory).unwrap();
 }

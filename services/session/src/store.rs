@@ -154,7 +154,7 @@ pub trait EventLog: Send + Sync + 'static {
     ///
     /// An append is logged once, however often it is tried and in whichever order its tries arrive: one whose number is
     /// not above the call's last one's answers with the places of what was logged, or none where the log no longer
-    /// holds it. A call that has ended is never opened again.
+    /// holds it. A call that has ended is never opened again; one that is open is not opened twice by a number.
     async fn append(
         &self,
         id: &SessionId,

@@ -53,8 +53,8 @@ struct Arguments {
     /// Milliseconds between two calls of a client, about.
     #[arg(long, default_value_t = 500)]
     think_ms: u64,
-    /// Seconds in which every call has to be answered.
-    #[arg(long, default_value_t = 60)]
+    /// Seconds in which every call has to be answered. One whose edge dies three times runs four times.
+    #[arg(long, default_value_t = 120)]
     deadline: u64,
     /// Minutes after which a run is over with whatever there is.
     #[arg(long, default_value_t = 60)]

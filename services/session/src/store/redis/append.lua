@@ -37,12 +37,14 @@ if not owner and has_ended(call) then
   return #places > 0 and {'ok', edge, places} or {'closed', '', {}}
 end
 local open = ARGV[4] == '1' or owner
+-- Opened by an append that its edge took for failed.
+local reopened = owner and number > 0
 for i = FIRST, #ARGV, FIELDS do
-  if ARGV[i] == 'o' then
+  if ARGV[i] == 'o' and not reopened then
     if open then return {'open', '', {}} end
     if count('calls') >= tonumber(ARGV[8]) then return {'calls', '', {}} end
     open = true
-  else
+  elseif ARGV[i] ~= 'o' then
     if not open then
       -- What ends before it began must not begin any more.
       if ARGV[i + 1] == '1' and number > 0 then remember_ended(call) end
@@ -71,7 +73,7 @@ local ids, ended = {}, ''
 for i = FIRST, #ARGV, FIELDS do
   local kind, final, awaits, data = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local takeovers, still_open, progress = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
-  if kind == 'o' then
+  if kind == 'o' and not reopened then
     -- The call itself is state; in the log it is only the place where its stream begins.
     redis.call('HSET', STATE, 'call:' .. call, data, 'edge:' .. call, edge, 'runs:' .. call, takeovers, 'key:' .. call, key)
     redis.call('HINCRBY', STATE, 'calls', 1)
@@ -82,7 +84,7 @@ for i = FIRST, #ARGV, FIELDS do
   if progress ~= '' then redis.call('HSET', STATE, 'progress:' .. call, progress) end
   local id = '0-0'
   -- A call without a stream of its own neither begins nor ends one.
-  if own or kind == 'm' then id = log(stream, kind, own and final or '0', data, ARGV[10], key, bounds) end
+  if kind == 'm' or own and not (kind == 'o' and reopened) then id = log(stream, kind, own and final or '0', data, ARGV[10], key, bounds) end
   if awaits ~= '' then await(awaits, id) end
   if final == '1' then
     close(call)

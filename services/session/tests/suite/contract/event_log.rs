@@ -307,6 +307,21 @@ pub async fn a_try_that_comes_late_is_not_logged(store: Arc<dyn Store>) {
         texts(&read_all(&*store, &session, "c", Position::ZERO).await),
         ["1", "3"]
     );
+    // The edge took its first append for failed, and opens the call with the next one.
+    for call in ["c1", "g_c1"] {
+        append(&numbered("e", call, 1, &[open("e")])).await.unwrap();
+        let places = append(&numbered("e", call, 2, &[open("e"), message(call)]))
+            .await
+            .unwrap();
+        assert_eq!(places[0], Position::ZERO);
+        assert!(places[1] > Position::ZERO);
+    }
+    let entries = read_all(&*store, &session, "c1", Position::ZERO).await;
+    assert_eq!(texts(&entries), ["c1"]);
+    let cursor = store
+        .inspect(&session.id, &session.user, &stream("c1"), Position::ZERO)
+        .await;
+    cursor.unwrap().check(&stream("c1"), Position::ZERO).unwrap();
     // Ended before it began, a call does not begin.
     for call in ["c2", "g_c2"] {
         let end = NewEntry {

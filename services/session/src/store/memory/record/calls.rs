@@ -56,8 +56,11 @@ impl Record {
         settings: &StoreSettings,
     ) -> Result<(), Error> {
         let mut open = new.call.is_standalone() || self.calls.contains_key(&new.call);
+        // Opened by an append that its edge took for failed.
+        let reopened = open && new.number > 0;
         for entry in &new.entries {
             match entry.payload {
+                NewPayload::Open(_) if reopened => {}
                 NewPayload::Open(_) if open => return Err(Error::StreamOpen),
                 NewPayload::Open(_) if self.calls.len() >= settings.max_open_calls => {
                     return Err(Error::Limit {
@@ -101,6 +104,7 @@ impl Record {
         let stream = new.call.of_messages();
         let own = stream == new.call;
         let payload = match &entry.payload {
+            NewPayload::Open(_) if self.calls.contains_key(&new.call) => return Position::ZERO,
             NewPayload::Open(call) => {
                 let open = Open {
                     takeovers: takeovers(call),
