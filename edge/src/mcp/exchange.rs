@@ -22,7 +22,10 @@ pub use self::{
     live::{Live, LiveFrame},
 };
 
-use self::live::{LiveSender, live};
+use self::{
+    append::Append,
+    live::{LiveSender, live},
+};
 use super::{refusal::HttpRefusal, sessions::ActiveSession};
 use crate::{
     jsonrpc::{self, RequestId},
@@ -75,6 +78,8 @@ struct Progress {
     open: bool,
     /// How often something was logged, or tried to be.
     appends: u32,
+    /// What was logged last.
+    last_append: Option<Append>,
     /// The session service was away for too long before.
     has_failed: bool,
 }
@@ -145,6 +150,7 @@ impl Exchange {
             live: None,
             open: false,
             appends: 0,
+            last_append: None,
             has_failed: false,
         };
         Self {
@@ -166,6 +172,7 @@ impl Exchange {
         let open = self.open_entry().await;
         let append = self.new_append(&mut progress, vec![open]);
         let ids = self.append(&append, &mut progress.has_failed).await?;
+        progress.last_append = Some(append);
         self.start_stream(&mut progress, ids.first().map(String::as_str).unwrap_or_default());
         Ok(())
     }
@@ -286,6 +293,7 @@ impl Exchange {
         entries.push(entry);
         let append = self.new_append(&mut progress, entries);
         let ids = self.append(&append, &mut progress.has_failed).await?;
+        progress.last_append = Some(append);
         let mut ids = ids.iter();
         if !progress.open {
             self.start_stream(&mut progress, ids.next().map(String::as_str).unwrap_or_default());

@@ -107,6 +107,36 @@ async fn an_edge_that_comes_back_makes_no_second_outcome() {
     }
 }
 
+/// A call that only waits, for its client or for its tool, logs nothing that would be refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_call_of_an_edge_that_comes_back_has_its_outcome_on_the_old_connection() {
+    let world = World::start().await;
+    for tool in ["repeatable", "once"] {
+        let client = world.client().await;
+        let mut call = slow(tool, 5, 50);
+        call["arguments"]["stalls_after"] = json!(3);
+        let mut here = client
+            .open("tools/call", call)
+            .await
+            .unwrap()
+            .with_deadline(PATIENCE);
+        let mut events = Vec::new();
+        until_progress(&mut here, 3, &mut events).await;
+        world.stack.signal("edge-0", "STOP").unwrap();
+        // The other edge, or nobody, has the call once its outcome is there.
+        let cursor = events.last().unwrap().id.clone().unwrap();
+        let elsewhere = world.resume(&client, &cursor).await.rest().await;
+        world.stack.signal("edge-0", "CONT").unwrap();
+        let on_the_old_connection = here.rest().await;
+        let answer = outcome(&elsewhere);
+        assert_eq!(answer, outcome(&on_the_old_connection));
+        match tool {
+            "repeatable" => assert_eq!(text(&answer), "run 2"),
+            _ => assert_lost(&answer),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_of_the_old_transport_have_an_outcome_too() {
     let mut world = World::start().await;

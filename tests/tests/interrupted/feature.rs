@@ -112,7 +112,8 @@ impl FeatureService for Slow {
         }))
     }
 
-    /// `steps` reports of progress, `pause_ms` apart, each after a log message that names the run and is `bytes` long.
+    /// `steps` reports of progress, `pause_ms` apart, each after a log message that names the run and is `bytes` long. After
+    /// the step `stalls_after` the first run says nothing any more.
     async fn call_tool(&self, request: Request<CallToolRequest>) -> Result<Response<Events>, Status> {
         let request = request.into_inner();
         let counter = match request.name.as_str() {
@@ -128,6 +129,9 @@ impl FeatureService for Slow {
         tokio::spawn(async move {
             let say = async |event| events.send(Ok(CallEvent { event: Some(event) })).await;
             for step in 1..=steps {
+                if run == 1 && arguments["stalls_after"] == step - 1 {
+                    return events.closed().await;
+                }
                 tokio::time::sleep(pause).await;
                 let log = Log {
                     level: LogLevel::Info.into(),

@@ -24,6 +24,7 @@ const STOOD_STILL: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Entries on their way into the log. Made once, however often they are tried.
+#[derive(Clone)]
 pub(super) struct Append {
     request: AppendRequest,
 }
@@ -53,6 +54,18 @@ impl Exchange {
         let made = self.try_until(append, Instant::now() + patience).await;
         *has_failed = made == Err(NotSent::Unavailable);
         made
+    }
+
+    /// Whether the call, where it is logged, is this edge's still: `StreamOver` if it was taken away. Another try of the last
+    /// append logs nothing, and is refused then.
+    pub async fn check(&self) -> Result<(), NotSent> {
+        let progress = self.progress.lock().await;
+        match &progress.last_append {
+            Some(append) if progress.outstanding > 0 => {
+                self.try_until(append, Instant::now() + TRY).await.map(drop)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// In the background, when the session service is back.

@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use rand::RngExt;
 use tracing::Instrument;
 
 use crate::{
@@ -24,6 +25,13 @@ use crate::{
 /// What a client is told whose call did not end before the edge had to.
 pub const LEFT: &str =
     "the server shut down before it was done with this request; send it again if that is safe";
+
+/// After a link is back, calls are looked at in these intervals: the service may just be about to take them away.
+const CHECKS: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 /// One request that was read and taken up.
 pub struct Job {
@@ -52,6 +60,7 @@ pub async fn serve(mcp: Mcp, job: Job, exchange: Arc<Exchange>) {
             outcome = result(&mcp, &job, &exchange) => Some(outcome),
             () = keep_in_use(&mcp, &job.session) => None,
             failure = leave(&mcp, &exchange) => Some(Err(failure)),
+            failure = taken_away(&mcp, &exchange) => Some(Err(failure)),
         };
         let id = job.id.clone();
         // Done: its id may be used again as soon as the client has the answer.
@@ -89,6 +98,30 @@ async fn keep_in_use(mcp: &Mcp, session: &ActiveSession) {
     loop {
         tokio::time::sleep(session.touch_interval).await;
         mcp.sessions.touch(session);
+    }
+}
+
+/// Returns when the call was taken from this edge, which was cut off or stood still: one that only waits, such as for its
+/// client's answer, would not learn it otherwise.
+async fn taken_away(mcp: &Mcp, exchange: &Exchange) -> Failure {
+    let mut link = mcp.link.ups_and_downs();
+    link.mark_unchanged();
+    loop {
+        if link.changed().await.is_err() {
+            // The edge ends.
+            return std::future::pending().await;
+        }
+        for pause in CHECKS {
+            if !*link.borrow_and_update() {
+                break;
+            }
+            // Many calls wait for the same link.
+            let pause = pause.mul_f64(rand::rng().random_range(0.5..=1.0));
+            tokio::time::sleep(pause).await;
+            if exchange.check().await == Err(NotSent::StreamOver) {
+                return Failure::TakenOver;
+            }
+        }
     }
 }
 
