@@ -292,7 +292,14 @@ impl Exchange {
         }
         entries.push(entry);
         let append = self.new_append(&mut progress, entries);
-        let ids = self.append(&append, &mut progress.has_failed).await?;
+        let logged = self.append(&append, &mut progress.has_failed).await;
+        if logged == Err(NotSent::Unavailable)
+            && let Some(live) = progress.live.take()
+        {
+            // It may be in the log all the same, and who reads on there sees what everybody sees.
+            live.fall_behind();
+        }
+        let ids = logged?;
         progress.last_append = Some(append);
         let mut ids = ids.iter();
         if !progress.open {

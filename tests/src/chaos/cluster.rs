@@ -19,7 +19,7 @@ use tokio::{
 
 pub use self::{
     part::{Part, Signal, Supervisor},
-    redis::RedisNode,
+    redis::{RedisNode, command},
 };
 use super::proxy::{Proxy, Target};
 use crate::tools;

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    cluster::{Cluster, Role, Signal},
+    cluster::{Cluster, Role, Signal, command},
     faults::{Fault, Kind},
     proxy::{Proxy, Weather},
 };
@@ -115,6 +115,16 @@ async fn fail_over(cluster: &Cluster, fault: &Fault) -> anyhow::Result<String> {
     if let Some(sentinel) = &cluster.sentinel {
         let mut sentinel = sentinel.lock().await;
         let old = sentinel.master().await.port();
+        // Who takes over must be one that confirmed what was written: the last one that died is back only when it has caught up.
+        let url = sentinel.master().await.url();
+        let deadline = Instant::now() + PATIENCE;
+        while command::<i64>(&url, &["WAIT", "1", "500"])
+            .await
+            .unwrap_or_default()
+            == 0
+        {
+            ensure!(Instant::now() < deadline, "no replica of redis catches up");
+        }
         sentinel.master().await.kill();
         sentinel.failed_over_from(old).await;
         for server in &mut sentinel.servers {

@@ -9,9 +9,11 @@ use tonic::{Code, Status};
 
 use super::{Exchange, NotSent, Progress};
 
-/// How long an append is tried again while no replica of the session service makes it. The call stands still meanwhile.
-/// Longer than a process or a network that hangs for a moment, and goes on.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a message is tried again while no replica of the session service logs it. The call stands still meanwhile.
+/// Longer than processes and networks that hang, one after the other, and go on.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for an answer, which is worth sending also where it cannot be logged.
+const PATIENCE_OF_ANSWER: Duration = Duration::from_secs(8);
 /// How long one try may take: a replica that hangs is asked in vain, and the next one is there.
 const TRY: Duration = Duration::from_secs(2);
 /// The same after it was tried in vain: every message would wait again.
@@ -50,7 +52,12 @@ impl Exchange {
         append: &Append,
         has_failed: &mut bool,
     ) -> Result<Vec<String>, NotSent> {
-        let patience = if *has_failed { LITTLE_PATIENCE } else { PATIENCE };
+        let is_answer = append.request.entries.last().is_some_and(|entry| entry.r#final);
+        let patience = match (*has_failed, is_answer) {
+            (true, _) => LITTLE_PATIENCE,
+            (false, true) => PATIENCE_OF_ANSWER,
+            (false, false) => PATIENCE,
+        };
         let made = self.try_until(append, Instant::now() + patience).await;
         *has_failed = made == Err(NotSent::Unavailable);
         made

@@ -130,22 +130,27 @@ impl RedisNode {
 
     /// One command on a connection of its own.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> anyhow::Result<T> {
-        let client = redis::Client::open(format!("redis://{}", self.address))?;
-        let work = async {
-            // The timeouts that it has by default are for machines that are not busy.
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(COMMAND))
-                .set_response_timeout(Some(COMMAND));
-            let mut connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            redis::cmd(words[0])
-                .arg(&words[1..])
-                .query_async(&mut connection)
-                .await
-        };
-        Ok(tokio::time::timeout(COMMAND, work).await??)
+        command(&format!("redis://{}", self.address), words).await
     }
+}
+
+/// One command on a connection of its own.
+pub async fn command<T: redis::FromRedisValue>(url: &str, words: &[&str]) -> anyhow::Result<T> {
+    let client = redis::Client::open(url)?;
+    let work = async {
+        // The timeouts that it has by default are for machines that are not busy.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(COMMAND))
+            .set_response_timeout(Some(COMMAND));
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        redis::cmd(words[0])
+            .arg(&words[1..])
+            .query_async(&mut connection)
+            .await
+    };
+    Ok(tokio::time::timeout(COMMAND, work).await??)
 }
 
 impl Drop for RedisNode {
