@@ -99,6 +99,7 @@ async fn nothing_is_left_of_sessions_that_are_gone() {
             calls_per_session: 2,
             ..settings("soak", 1).load
         },
+        session_ttl: Duration::from_secs(10),
         warm_up: Duration::from_secs(6),
         length: Duration::from_secs(6),
         directory: directory("soak"),

@@ -20,8 +20,6 @@ use super::{
     workload::{self, Load, User, Workload},
 };
 
-/// Sessions that nobody ends live this much longer.
-const SESSION_TTL: Duration = Duration::from_secs(10);
 const SAMPLES: u32 = 60;
 /// Out of the way of those that are counted.
 const WARM_UP_SESSIONS: u32 = 1 << 30;
@@ -40,6 +38,8 @@ const TASKS: &str = "everything_runtime_tasks";
 pub struct Settings {
     pub seed: u64,
     pub load: Load,
+    /// How long sessions live that nobody ends. Longer than a slow client reads what the server sent long ago.
+    pub session_ttl: Duration,
     /// Load before the first measurement, so that caches and allocators have what they need.
     pub warm_up: Duration,
     pub length: Duration,
@@ -77,7 +77,7 @@ pub struct Soak {
 
 /// Soaks, and measures at rest before and after.
 pub async fn soak(settings: &Settings) -> anyhow::Result<Soak> {
-    let ttl = SESSION_TTL.as_secs().to_string();
+    let ttl = settings.session_ttl.as_secs().to_string();
     // A question keeps its session alive until it is answered or times out.
     let plan = Plan::default()
         .with_admin()
@@ -98,7 +98,7 @@ async fn measure(settings: &Settings, cluster: &Arc<Cluster>) -> anyhow::Result<
         ..settings.load.clone()
     };
     load(&warm_up, settings, cluster, &users, settings.warm_up, None).await?;
-    let before = at_rest(cluster, began).await?;
+    let before = at_rest(cluster, settings, began).await?;
     let mut during = Vec::new();
     let sampled = Some((&mut during, began));
     let verdict = load(
@@ -110,7 +110,7 @@ async fn measure(settings: &Settings, cluster: &Arc<Cluster>) -> anyhow::Result<
         sampled,
     )
     .await?;
-    let after = at_rest(cluster, began).await?;
+    let after = at_rest(cluster, settings, began).await?;
     Ok(Soak {
         length: settings.length,
         before,
@@ -161,15 +161,15 @@ async fn load(
         )?));
     }
     let promises = Promises {
-        session_ttl: SESSION_TTL,
+        session_ttl: settings.session_ttl,
         deadline,
     };
     Ok(checker::check(&recorder.take(), &executions, &promises))
 }
 
 /// Once every session is gone.
-async fn at_rest(cluster: &Cluster, began: Instant) -> anyhow::Result<Sample> {
-    let deadline = Instant::now() + SESSION_TTL * 6;
+async fn at_rest(cluster: &Cluster, settings: &Settings, began: Instant) -> anyhow::Result<Sample> {
+    let deadline = Instant::now() + settings.session_ttl * 6;
     loop {
         let sample = sample(cluster, began).await?;
         if sample.session_keys == 0 {
