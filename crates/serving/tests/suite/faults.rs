@@ -87,7 +87,11 @@ async fn what_has_effects_is_sent_once_even_if_its_replica_hangs() {
     one.script.behave(Behaviour::Hang);
     two.script.behave(Behaviour::Hang);
     let status = call_tool(&upstream).await.unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded);
+    // By the deadline, or by the health of the replica where that is noticed first.
+    assert!(
+        matches!(status.code(), Code::DeadlineExceeded | Code::Unavailable),
+        "{status:?}"
+    );
     assert_eq!(one.script.calls() + two.script.calls(), 1);
 }
 
