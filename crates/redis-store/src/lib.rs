@@ -14,7 +14,6 @@ mod cluster;
 mod commands;
 mod error;
 mod group;
-
 mod health;
 pub mod keys;
 mod link;
