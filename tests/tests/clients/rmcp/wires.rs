@@ -63,7 +63,7 @@ impl Visit<'_> {
         self.call_named("gzipAsResource", arguments).await?;
         let told = self.person.until("notifications/resources/list_changed", 1).await;
         Ok(json!({
-            "broken": broken,
+            "both_broken": broken >= 2,
             "progress": progress,
             "texts": texts(&result),
             "told_later": !told.is_empty(),
