@@ -151,6 +151,9 @@ impl Operations {
         }
         bounded("entries", request.entries.len(), self.limits.max_entries)?;
         bounded("key", request.key.len(), MAX_KEY_BYTES)?;
+        if request.number > 0 {
+            present("key", &request.key)?;
+        }
         let entries = request
             .entries
             .into_iter()

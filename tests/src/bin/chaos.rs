@@ -129,10 +129,7 @@ async fn suite(arguments: Arguments) -> anyhow::Result<ExitCode> {
         _ => Some(run::run(&settings).await),
     };
     if let Some(outcome) = &outcome {
-        let proven = outcome.as_ref().map_err(|error| format!("{error:#}"));
-        let proven =
-            proven.and_then(|outcome| outcome.prove(&settings).map_err(|error| format!("{error:#}")));
-        sound &= judge("faults", proven);
+        sound &= judge_run("faults", outcome, &settings);
     }
     let failovers = arguments.sentinel_faults.div_ceil(3);
     let sentinels = Settings {
@@ -152,10 +149,7 @@ async fn suite(arguments: Arguments) -> anyhow::Result<ExitCode> {
         _ => Some(run::run(&sentinels).await),
     };
     if let Some(outcome) = &failed_over {
-        let proven = outcome.as_ref().map_err(|error| format!("{error:#}"));
-        let proven =
-            proven.and_then(|outcome| outcome.prove(&sentinels).map_err(|error| format!("{error:#}")));
-        sound &= judge("sentinels", proven);
+        sound &= judge_run("sentinels", outcome, &sentinels);
     }
     let conforms = match arguments.no_conformance {
         true => None,
@@ -218,6 +212,14 @@ async fn suite(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     say(&format!("seed {seed}; logs are in {}", directory.display()));
     Ok(ExitCode::FAILURE)
+}
+
+fn judge_run(what: &str, outcome: &anyhow::Result<run::Outcome>, settings: &Settings) -> bool {
+    let proven = match outcome {
+        Ok(outcome) => outcome.prove(settings).map_err(|error| format!("{error:#}")),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    judge(what, proven)
 }
 
 fn judge(what: &str, proven: Result<(), String>) -> bool {

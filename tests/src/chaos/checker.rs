@@ -151,7 +151,7 @@ pub fn check(records: &[Record], executions: &[Execution], promises: &Promises) 
     for record in records {
         checker.take(record, promises);
     }
-    checker.end(executions, promises)
+    checker.end(executions)
 }
 
 #[derive(Default)]
@@ -214,7 +214,9 @@ impl Checker {
             | What::Vanished { .. }
             | What::Outcome { .. }
             | What::Hung { .. } => {
-                session.calls.take(what, *at, counts, &mut broken);
+                session
+                    .calls
+                    .take(what, *at, promises.deadline, counts, &mut broken);
                 if matches!(what, What::Acknowledged { .. }) {
                     session.used = *at;
                 }
@@ -231,7 +233,7 @@ impl Checker {
         self.report(*number, broken);
     }
 
-    fn end(mut self, executions: &[Execution], promises: &Promises) -> Verdict {
+    fn end(mut self, executions: &[Execution]) -> Verdict {
         let mut runs: HashMap<(u32, u32), Vec<Execution>> = HashMap::new();
         for execution in executions {
             runs.entry((execution.session, execution.call))
@@ -245,7 +247,7 @@ impl Checker {
             let mut broken = Vec::new();
             session
                 .calls
-                .end(number, &runs, promises, &mut self.verdict.counts, &mut broken);
+                .end(number, &runs, &mut self.verdict.counts, &mut broken);
             session.streams.end(session.leaving, &mut broken);
             self.report(number, broken);
         }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Broken, Counts, Promises};
+use super::{Broken, Counts};
 use crate::chaos::history::{Content, Execution, Expects, Outcome, What};
 
 /// The calls of one session.
@@ -32,7 +32,14 @@ struct Run {
 }
 
 impl Calls {
-    pub(super) fn take(&mut self, what: &What, at: Duration, counts: &mut Counts, broken: &mut Vec<Broken>) {
+    pub(super) fn take(
+        &mut self,
+        what: &What,
+        at: Duration,
+        deadline: Duration,
+        counts: &mut Counts,
+        broken: &mut Vec<Broken>,
+    ) {
         match *what {
             What::Sent { call, expects } => {
                 counts.calls += 1;
@@ -78,7 +85,12 @@ impl Calls {
                     Outcome::Refused { .. } => counts.refused += 1,
                 }
                 if state.acknowledged {
-                    counts.latencies.push(at.saturating_sub(state.sent));
+                    let latency = at.saturating_sub(state.sent);
+                    // Where the client noticed, it has said so.
+                    if latency > deadline && !state.let_go {
+                        broken.push(Broken::Hung { call });
+                    }
+                    counts.latencies.push(latency);
                 }
             }
             _ => {}
@@ -125,7 +137,6 @@ impl Calls {
         self,
         session: u32,
         runs: &HashMap<(u32, u32), Vec<Execution>>,
-        promises: &Promises,
         counts: &mut Counts,
         broken: &mut Vec<Broken>,
     ) {
@@ -133,20 +144,13 @@ impl Calls {
         calls.sort_by_key(|(number, _)| *number);
         for (number, call) in calls {
             let ran = runs.get(&(session, number)).map_or(&[][..], Vec::as_slice);
-            call.end(number, ran, promises, counts, broken);
+            call.end(number, ran, counts, broken);
         }
     }
 }
 
 impl Call {
-    fn end(
-        self,
-        call: u32,
-        ran: &[Execution],
-        _promises: &Promises,
-        counts: &mut Counts,
-        broken: &mut Vec<Broken>,
-    ) {
+    fn end(self, call: u32, ran: &[Execution], counts: &mut Counts, broken: &mut Vec<Broken>) {
         match (&self.outcome, self.acknowledged, self.let_go) {
             (None, true, false) => broken.push(Broken::NoOutcome { call }),
             (None, false, false) => broken.push(Broken::Open { call }),

@@ -258,6 +258,13 @@ fn a_call_that_was_never_acknowledged_owes_nothing_but_must_not_stay_open() {
 fn a_hung_call_is_found() {
     let broken = judge_with(|whats, _| *whats.last_mut().unwrap() = What::Hung { call: 1 });
     assert_eq!(broken, [Broken::Hung { call: 1 }]);
+    // One that ends all the same, too late.
+    let broken = judge_with(|whats, _| {
+        let end = whats.len() - 1;
+        let waiting = (0..PROMISES.deadline.as_secs()).map(|_| What::Acknowledged { call: 1 });
+        whats.splice(end..end, waiting);
+    });
+    assert_eq!(broken, [Broken::Hung { call: 1 }]);
 }
 
 #[test]
