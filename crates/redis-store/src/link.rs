@@ -16,7 +16,10 @@ use redis::{
 };
 use tokio::time::Instant;
 
-use crate::{observe::Meter, sentinel::Sentinels};
+use crate::{
+    observe::{Meter, Open},
+    sentinel::Sentinels,
+};
 
 /// Deadline of a command.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -72,6 +75,8 @@ pub(crate) struct Live {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) peer: Peer,
     generation: u64,
+    /// Goes with the last who uses the connection.
+    _open: Arc<Open>,
 }
 
 impl Peer {
@@ -242,8 +247,8 @@ impl Link {
 
     fn lost(&self, generation: u64) {
         let mut state = self.state();
-        if state.generation == generation && state.current.take().is_some() {
-            self.0.meter.closed();
+        if state.generation == generation {
+            state.current = None;
         }
     }
 
@@ -280,11 +285,11 @@ impl Link {
             Ok((connection, peer)) => {
                 state.backoff.reset();
                 state.last_error = None;
-                self.0.meter.opened(generation > 1);
                 Ok(Live {
                     connection,
                     peer,
                     generation,
+                    _open: Arc::new(self.0.meter.opened(generation > 1)),
                 })
             }
             Err(error) => {
@@ -308,19 +313,6 @@ impl Link {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state
-            .current
-            .as_ref()
-            .is_some_and(|attempt| matches!(attempt.peek(), Some(Ok(_))))
-        {
-            self.meter.closed();
-        }
-    }
-}
-
 /// Whether the answer of a server means that another one is the master now.
 fn demoted(kind: ErrorKind) -> bool {
     matches!(
@@ -331,4 +323,51 @@ fn demoted(kind: ErrorKind) -> bool {
 
 pub(crate) fn timed_out() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use telemetry::Metrics;
+
+    use super::*;
+    use crate::testing::{RedisServer, until};
+
+    /// As of those who are asked together who owns what: the first answer is enough, the others' connections are dropped.
+    #[tokio::test]
+    async fn a_link_that_is_given_up_while_it_connects_does_not_count_as_open() {
+        let server = RedisServer::start().await;
+        let meter = Arc::new(Meter::new(&Metrics::none()));
+        let address = server.address().connections().unwrap().remove(0);
+        let link = Link::new(Locator::Fixed(address.into()), meter.clone());
+        let mut before = received(&server).await;
+        assert!(
+            link.live().now_or_never().is_none(),
+            "it takes a while to connect"
+        );
+        drop(link);
+        until(
+            "the link's connection is there, besides that of the question",
+            async || {
+                let now = received(&server).await;
+                let asked = std::mem::replace(&mut before, now) + 1;
+                now > asked
+            },
+        )
+        .await;
+        until("it does not count any more", async || {
+            meter.usage().connections == 0
+        })
+        .await;
+    }
+
+    /// How many connections the server has accepted since it started, with the one that asks.
+    async fn received(server: &RedisServer) -> u64 {
+        let stats: String = server.command(&["INFO", "stats"]).await;
+        let count = stats
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().parse().unwrap()
+    }
 }

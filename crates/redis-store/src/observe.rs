@@ -3,7 +3,10 @@
 //! Names follow the OpenTelemetry semantic conventions for Redis. No span shows a key, an argument or a reply.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -32,6 +35,9 @@ pub(crate) struct Meter {
     in_flight: AtomicU64,
     metrics: RedisMetrics,
 }
+
+/// One connection that counts as open.
+pub(crate) struct Open(Arc<Meter>);
 
 /// A moment's counts of one [`Redis`](crate::Redis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +74,11 @@ impl Meter {
         }
     }
 
-    pub(crate) fn opened(&self, again: bool) {
+    /// A connection is open, until what this returns is dropped.
+    pub(crate) fn opened(self: &Arc<Self>, again: bool) -> Open {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.reconnects.fetch_add(u64::from(again), Ordering::Relaxed);
-    }
-
-    pub(crate) fn closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+        Open(self.clone())
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -83,6 +87,12 @@ impl Meter {
             reconnects: self.reconnects.load(Ordering::Relaxed),
             in_flight: self.in_flight.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

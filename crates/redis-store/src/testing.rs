@@ -11,7 +11,7 @@ pub use sentinel::RedisSentinel;
 pub use server::RedisServer;
 
 /// Asks again until it is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(30), async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

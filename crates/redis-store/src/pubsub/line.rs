@@ -92,11 +92,9 @@ impl Line {
             let error = tokio::select! {
                 opened = open(&self.locator, &self.events) => match opened {
                     Ok((connection, peer, ear)) => {
-                        self.meter.opened(epoch > 1);
+                        let _open = self.meter.opened(epoch > 1);
                         backoff.reset();
-                        let served = self.serve(epoch, connection, &peer, &ear).await;
-                        self.meter.closed();
-                        match served {
+                        match self.serve(epoch, connection, &peer, &ear).await {
                             Some(error) => error,
                             None => return,
                         }
