@@ -2,26 +2,29 @@
 //!
 //! Values arrive as text and are checked together, so that all bad ones can be reported at once, by name.
 
+mod base_uri;
 mod hidden;
 mod hosts;
 mod keys;
 mod problems;
 mod proxies;
 mod streams;
+mod tls;
 mod upstreams;
 
 use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
-use url::Url;
 
 use crate::mcp::{McpSettings, StateKeys};
+pub use base_uri::BaseUri;
 use hidden::Hidden;
 pub use hosts::{AllowedHosts, AllowedOrigins};
 pub use keys::generate_key;
 pub use problems::{BadSetting, BadSettings};
 pub use proxies::TrustedProxies;
 pub use streams::StreamArgs;
+pub use tls::{TlsArgs, TlsFiles};
 pub use upstreams::{UpstreamArgs, UpstreamReplicas};
 
 /// Exit code for settings that cannot be used (`EX_USAGE` of sysexits.h).
@@ -36,19 +39,12 @@ pub struct EdgeConfig {
     /// Port to listen on. 0 picks a free one.
     #[arg(long, env = "PORT", default_value = "3232")]
     pub port: String,
-    /// PEM file of the certificate for HTTPS. With TLS_KEY this serves HTTPS instead of HTTP. Read again when it changes.
-    #[arg(long, env = "TLS_CERT")]
-    pub tls_cert: Option<PathBuf>,
-    /// PEM file of its private key.
-    #[arg(long, env = "TLS_KEY")]
-    pub tls_key: Option<PathBuf>,
-    /// Listen without TLS beyond loopback. Only for networks where nobody else is, such as behind a proxy that does TLS.
-    #[arg(long, env = "ALLOW_PLAINTEXT")]
-    pub allow_plaintext: bool,
     /// What clients and browsers reach this server as: scheme, host and port, no path. Default `http://localhost:<PORT>`,
     /// or `https:` with TLS_CERT.
     #[arg(long, env = "BASE_URI")]
     pub base_uri: Option<String>,
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Who issues tokens: `internal` (this deployment's auth service), `external` (another authorization server), or
     /// `disabled` (no tokens at all; only on loopback).
     #[arg(long, env = "AUTH_MODE", default_value = "internal")]
@@ -135,10 +131,8 @@ impl Default for EdgeConfig {
         Self {
             host: "127.0.0.1".to_owned(),
             port: "3232".to_owned(),
-            tls_cert: None,
-            tls_key: None,
-            allow_plaintext: false,
             base_uri: None,
+            tls: TlsArgs::default(),
             auth_mode: "internal".to_owned(),
             allowed_hosts: String::new(),
             allowed_origins: String::new(),
@@ -187,13 +181,6 @@ pub struct Settings {
     pub mcp: McpSettings,
 }
 
-/// Where the certificate for HTTPS is.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    pub cert: PathBuf,
-    pub key: PathBuf,
-}
-
 /// Bounds on what one client, and all of them together, can make the edge hold.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -219,14 +206,6 @@ pub enum AuthMode {
     Disabled,
 }
 
-/// The origin that clients reach this server as, without a trailing slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUri {
-    text: String,
-    host: String,
-    https: bool,
-}
-
 impl EdgeConfig {
     /// Checks everything, and reports everything that is wrong.
     pub fn check(&self) -> Result<Settings, BadSettings> {
@@ -235,7 +214,7 @@ impl EdgeConfig {
         let base = self
             .base_uri
             .clone()
-            .unwrap_or_else(|| format!("{}://localhost:{port}", self.scheme()));
+            .unwrap_or_else(|| format!("{}://localhost:{port}", self.tls.scheme()));
         let base = bad.take("BASE_URI", "an http or https origin without a path", &base);
         let auth = bad.take("AUTH_MODE", "internal, external or disabled", &self.auth_mode);
         let limits = self.limits(&mut bad);
@@ -288,7 +267,7 @@ impl EdgeConfig {
                 ),
             );
         }
-        let tls = self.tls(&mut bad);
+        let tls = self.tls.check(&self.host, &mut bad);
         let (Some(base), Some(auth), true) = (base, auth, bad.0.is_empty()) else {
             return Err(bad);
         };
@@ -326,39 +305,6 @@ impl EdgeConfig {
         secrets
     }
 
-    fn scheme(&self) -> &'static str {
-        match self.tls_cert {
-            Some(_) => "https",
-            None => "http",
-        }
-    }
-
-    fn tls(&self, bad: &mut BadSettings) -> Option<TlsFiles> {
-        match (&self.tls_cert, &self.tls_key) {
-            (Some(cert), Some(key)) => Some(TlsFiles {
-                cert: cert.clone(),
-                key: key.clone(),
-            }),
-            (None, None) => {
-                if !self.allow_plaintext && !self.host.trim().is_empty() && !is_loopback(&self.host) {
-                    bad.add(
-                        "HOST",
-                        format!(
-                            "is {:?}, and without TLS whoever is in between reads every token: set TLS_CERT and TLS_KEY, \
-                             or a loopback address, or, where nobody else is in the network, ALLOW_PLAINTEXT=true",
-                            self.host
-                        ),
-                    );
-                }
-                None
-            }
-            _ => {
-                bad.add("TLS_CERT", "goes together with TLS_KEY: set both or neither");
-                None
-            }
-        }
-    }
-
     fn limits(&self, bad: &mut BadSettings) -> Limits {
         let header_bytes = bad.positive("MAX_HEADER_BYTES", &self.max_header_bytes);
         // Hyper cannot read with a smaller buffer.
@@ -385,8 +331,8 @@ impl EdgeConfig {
 impl Settings {
     /// The same settings on the port that the listener got, for PORT=0.
     pub fn listening_on(mut self, port: u16) -> Self {
-        if self.port == 0 && self.base.host == "localhost" && self.base.text.ends_with(":0") {
-            self.base.text = format!("{}{port}", self.base.text.trim_end_matches('0'));
+        if self.port == 0 {
+            self.base = self.base.listening_on(port);
         }
         self.port = port;
         self
@@ -397,49 +343,6 @@ impl Settings {
         match self.host.parse::<IpAddr>() {
             Ok(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
             _ => format!("{}:{}", self.host, self.port),
-        }
-    }
-}
-
-impl BaseUri {
-    /// The address of `path`, which begins with a slash.
-    pub fn join(&self, path: &str) -> String {
-        format!("{}{path}", self.text)
-    }
-
-    /// Without a trailing slash; this is also the origin (RFC 6454) of the pages served here.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The host without its port, lower case; IPv6 in brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-}
-
-impl FromStr for BaseUri {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url: Url = text.parse().map_err(|_| ())?;
-        let bare = url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.path() == "/";
-        match (url.scheme(), url.host_str(), bare) {
-            (scheme @ ("http" | "https"), Some(host), true) => Ok(Self {
-                https: scheme == "https",
-                host: host.to_owned(),
-                // Drops the scheme's default port, as browsers do in `Origin`.
-                text: url.origin().ascii_serialization(),
-            }),
-            _ => Err(()),
         }
     }
 }

@@ -112,22 +112,25 @@ fn beyond_loopback_there_is_tls_or_a_word_that_there_need_not_be() {
             assert!(bad.contains(part), "{bad}");
         }
         let told = EdgeConfig {
-            allow_plaintext: true,
+            tls: TlsArgs {
+                allow_plaintext: true,
+                ..TlsArgs::default()
+            },
             ..listening_on(host)
         };
         assert!(told.check().is_ok(), "{host}");
-        let encrypted = EdgeConfig {
-            tls_cert: Some("cert.pem".into()),
-            tls_key: Some("key.pem".into()),
+        let mut encrypted = EdgeConfig {
+            tls: TlsArgs {
+                tls_cert: Some("cert.pem".into()),
+                tls_key: Some("key.pem".into()),
+                ..TlsArgs::default()
+            },
             ..listening_on(host)
         };
         let settings = encrypted.check().unwrap();
         assert_eq!(settings.base.as_str(), "https://localhost:3232");
-        let half = EdgeConfig {
-            tls_key: None,
-            ..encrypted
-        };
-        assert_eq!(problems(&half), ["TLS_CERT"]);
+        encrypted.tls.tls_key = None;
+        assert_eq!(problems(&encrypted), ["TLS_CERT"]);
     }
 }
 

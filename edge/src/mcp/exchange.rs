@@ -10,6 +10,7 @@
 mod append;
 mod description;
 mod live;
+mod progress;
 
 use std::sync::Arc;
 
@@ -22,10 +23,7 @@ pub use self::{
     live::{Live, LiveFrame},
 };
 
-use self::{
-    append::Append,
-    live::{LiveSender, live},
-};
+use self::{live::live, progress::Progress};
 use super::{refusal::HttpRefusal, sessions::ActiveSession};
 use crate::{
     jsonrpc::{self, RequestId},
@@ -63,25 +61,6 @@ pub struct Exchange {
 enum Kind {
     Post { batch: bool },
     Standalone,
-}
-
-struct Progress {
-    /// Requests that are still to be answered, or given up.
-    outstanding: usize,
-    answered: Vec<RequestId>,
-    /// Answers held back while the exchange may still be one JSON body.
-    answers: Vec<Bytes>,
-    opening: Option<oneshot::Sender<Opening>>,
-    /// The client's connection, once the exchange is a stream and while the client keeps up.
-    live: Option<LiveSender>,
-    /// The call is logged.
-    open: bool,
-    /// How often something was logged, or tried to be.
-    appends: u32,
-    /// What was logged last.
-    last_append: Option<Append>,
-    /// The session service was away for too long before.
-    has_failed: bool,
 }
 
 /// Why a message was not sent.
@@ -142,23 +121,12 @@ impl Exchange {
         kind: Kind,
         requests: usize,
     ) -> Self {
-        let progress = Progress {
-            outstanding: requests,
-            answered: Vec::new(),
-            answers: Vec::new(),
-            opening: None,
-            live: None,
-            open: false,
-            appends: 0,
-            last_append: None,
-            has_failed: false,
-        };
         Self {
             session,
             description,
             call,
             kind,
-            progress: Mutex::new(progress),
+            progress: Mutex::new(Progress::of(requests)),
         }
     }
 
@@ -405,27 +373,5 @@ fn end() -> Entry {
     Entry {
         r#final: true,
         ..Entry::default()
-    }
-}
-
-impl Progress {
-    fn body(&mut self, batch: bool) -> Opening {
-        let mut answers = std::mem::take(&mut self.answers);
-        match answers.pop() {
-            None => Opening::Nothing,
-            Some(answer) if !batch => Opening::Json(answer),
-            Some(answer) => {
-                answers.push(answer);
-                Opening::Json(jsonrpc::batch(&answers))
-            }
-        }
-    }
-
-    fn push(&mut self, frame: Frame<'_>) {
-        if let Some(live) = &self.live
-            && !live.send(frame)
-        {
-            self.live = None;
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! `POST /mcp`: messages of the client ("Sending Messages to the Server").
 
+mod batch;
 mod serve;
 
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use crate::{
     Principal, State,
     authentication::challenge,
     error::{Fault, json_response},
-    jsonrpc::{self, Incoming, Message, Refusal, RequestId, RpcError},
-    revisions::{self, ClientRequest, RequestMeta, WithSessions},
+    jsonrpc::{self, Incoming, Message, RequestId, RpcError},
+    revisions::{self, ClientRequest, WithSessions},
 };
 
 pub use serve::{Job, LEFT, serve};
@@ -96,7 +97,7 @@ async fn take(
     match incoming {
         Incoming::Single(message) => one(state, principal, carrier, session, revision, message).await,
         Incoming::Batch(messages) if revision.accepts_batches() => {
-            batch(state, principal, carrier, session, revision, messages).await
+            batch::take(state, principal, carrier, session, revision, messages).await
         }
         Incoming::Batch(_) => {
             let sentence = format!(
@@ -212,133 +213,6 @@ async fn one(
     let Ok(opening) = opened.await else {
         return Ok(rpc_error(&id, &RpcError::internal(LOST)));
     };
-    Ok(respond(state, session, revision, opening))
-}
-
-/// A request of a batch.
-struct Read {
-    id: RequestId,
-    method: String,
-    request: ClientRequest,
-    meta: RequestMeta,
-    operation: Operation,
-}
-
-/// A batch (2025-03-26): what needs no answer is taken first, then all requests are served at once.
-async fn batch(
-    state: &State,
-    principal: &Principal,
-    carrier: Carrier,
-    session: Arc<ActiveSession>,
-    revision: &'static dyn WithSessions,
-    messages: Vec<Result<Message, Refusal>>,
-) -> Result<Response, HttpRefusal> {
-    let mut requests: Vec<Result<Read, Bytes>> = Vec::new();
-    let mut described = Vec::new();
-    for message in messages {
-        let (id, method, params) = match message {
-            Ok(Message::Request { id, method, params }) => (id, method, params),
-            Ok(message) => {
-                take_unanswered(&state.mcp, &carrier, &session, message).await?;
-                continue;
-            }
-            Err(refusal) => {
-                requests.push(Err(jsonrpc::error(refusal.id.as_ref(), &refusal.error)));
-                continue;
-            }
-        };
-        let operation = Operation::of_client(&carrier, &method, params.as_deref())
-            .with_id(&id)
-            .in_revision(revision.version())
-            .in_session(&session.session_id);
-        if method == INITIALIZE {
-            let error = RpcError::invalid_request("initialize must not be part of a batch");
-            operation.failed(&error);
-            requests.push(Err(jsonrpc::error(Some(&id), &error)));
-            continue;
-        }
-        match revision.request(&method, params.as_deref()) {
-            Ok((request, meta)) => {
-                if let Some(scope) = scopes::missing(&state.config, principal, &request) {
-                    operation.broke(INSUFFICIENT_SCOPE);
-                    return Ok(challenge::insufficient_scope(state, "/mcp", None, scope).await);
-                }
-                described.push(Described {
-                    id: id.clone(),
-                    method: method.clone(),
-                    repeats: Repeats::of(&request),
-                    params,
-                });
-                requests.push(Ok(Read {
-                    id,
-                    method,
-                    request,
-                    meta,
-                    operation,
-                }));
-            }
-            Err(error) => {
-                operation.failed(&error);
-                requests.push(Err(jsonrpc::error(Some(&id), &error)));
-            }
-        }
-    }
-    if requests.is_empty() {
-        return Ok(StatusCode::ACCEPTED.into_response());
-    }
-    let description = Description {
-        mcp: state.mcp.clone(),
-        principal: principal.clone(),
-        revision,
-        requests: described,
-    };
-    let (exchange, opened) = Exchange::post(session.clone(), description, requests.len(), true);
-    for request in requests {
-        let Read {
-            id,
-            method,
-            request,
-            meta,
-            operation,
-        } = match request {
-            Ok(request) => request,
-            Err(error) => {
-                exchange.respond(None, error).await;
-                continue;
-            }
-        };
-        match state
-            .mcp
-            .in_flight
-            .begin(&session.session_id, &session.user_id, &id)
-        {
-            Ok(working) => {
-                let principal = principal.clone();
-                let session = session.clone();
-                let job = Job {
-                    principal,
-                    session,
-                    revision,
-                    id,
-                    method,
-                    request,
-                    meta,
-                    working,
-                    operation,
-                    told: None,
-                };
-                tokio::spawn(serve(state.mcp.clone(), job, exchange.clone()));
-            }
-            Err(refused) => {
-                let refusal = HttpRefusal::from(refused);
-                operation.failed(&refusal.error);
-                let response = jsonrpc::error(Some(&id), &refusal.error);
-                exchange.respond(Some(&id), response).await;
-            }
-        }
-    }
-    drop(exchange);
-    let opening = opened.await.map_err(|_| Fault::Internal)?;
     Ok(respond(state, session, revision, opening))
 }
 
