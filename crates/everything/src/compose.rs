@@ -15,7 +15,9 @@ use crate::Config;
 pub struct Everything {
     edge: Edge,
     services: JoinSet<anyhow::Result<()>>,
-    /// Stops the services, after the edge has drained.
+    /// Stops watching the services, after the edge has drained: that they stop then is no news.
+    stop_watching: CancellationToken,
+    /// Stops the services, after that.
     stop_services: CancellationToken,
     shutdown: CancellationToken,
 }
@@ -31,6 +33,7 @@ impl Everything {
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut services = JoinSet::new();
+        let stop_watching = CancellationToken::new();
         let stop_services = CancellationToken::new();
         let base_uri = Url::parse(settings.base.as_str()).context("BASE_URI")?;
         let limits = config.session.grpc.clone();
@@ -90,7 +93,7 @@ impl Everything {
                 metrics: metrics.clone(),
                 ..UpstreamSettings::default()
             };
-            Upstream::connect(name, replicas, settings, stop_services.clone())
+            Upstream::connect(name, replicas, settings, stop_watching.clone())
         };
         let upstreams = Upstreams {
             auth: auth.map(|replicas| connect("everything.auth.v1.AuthService", replicas)),
@@ -101,6 +104,7 @@ impl Everything {
         Ok(Self {
             edge,
             services,
+            stop_watching,
             stop_services,
             shutdown,
         })
@@ -116,6 +120,7 @@ impl Everything {
         let Self {
             edge,
             mut services,
+            stop_watching,
             stop_services,
             shutdown,
         } = self;
@@ -132,6 +137,7 @@ impl Everything {
                 }
             }
         };
+        stop_watching.cancel();
         stop_services.cancel();
         while let Some(ended) = services.join_next().await {
             flatten(ended)?;

@@ -1,4 +1,4 @@
-//! Logs for machines: what a request, a session and a login leave behind.
+//! Logs for machines: what a request, a session, a login and the end of a process leave behind.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -111,5 +111,46 @@ async fn a_request_can_be_followed_through_the_logs_of_every_process() {
                 assert!(line[member].is_string(), "{part}: {line}");
             }
         }
+    }
+}
+
+/// The parts of one process stop in order, which is nothing to warn of: with a client that listens and one that rests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_end_is_quiet() {
+    for signal in ["TERM", "INT"] {
+        let stack = Stack::builder()
+            .all_in_one()
+            .redis()
+            .setting("LOG_FORMAT", "json")
+            .setting("RUST_LOG", "info");
+        let mut stack = stack.start().await.unwrap();
+        let mcp = stack.url("/mcp");
+        let tokens = Browser::of("alice").unwrap().log_in(&mcp).await.unwrap();
+        let token = Some(&*tokens.access_token);
+        let listening = McpClient::connect(&mcp, "2025-11-25", json!({}), token)
+            .await
+            .unwrap();
+        let mut stream = listening.get(None).await.unwrap();
+        stream.next().await.unwrap();
+        let resting = McpClient::connect(&mcp, "2025-03-26", json!({}), token)
+            .await
+            .unwrap();
+        resting.tool("echo", json!({ "message": "hello" })).await;
+
+        stack.signal("edge-0", signal).unwrap();
+        let status = eventually("the end of the process", async || stack.ended("edge-0").unwrap()).await;
+        assert!(status.success(), "{signal}: {status}");
+        // What it shows in a terminal stands before.
+        let log = log(&stack, "edge-0");
+        let lines = log.lines().filter(|line| line.starts_with('{'));
+        let lines = lines.map(|line| serde_json::from_str(line).unwrap());
+        let lines = lines.collect::<Vec<Value>>();
+        let shuts_down = |line: &Value| line["message"].as_str().unwrap().starts_with("shutting down");
+        assert!(lines.iter().any(shuts_down), "{signal}: {lines:#?}");
+        let loud = lines
+            .iter()
+            .filter(|line| line["level"] != "INFO")
+            .collect::<Vec<_>>();
+        assert!(loud.is_empty(), "{signal}: {loud:#?}");
     }
 }

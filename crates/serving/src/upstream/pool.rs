@@ -82,8 +82,12 @@ impl Pool {
         self.tell();
     }
 
-    /// What is known of a replica's health now.
+    /// What is known of a replica's health now. Of one that is not watched any more, nothing is.
     pub fn note(&self, replica: &Replica, health: Health) {
+        // A watch may hear of one more thing after it was to end: that its own process stops its services, for one.
+        if replica.gone.is_cancelled() {
+            return;
+        }
         let before = replica.set_health(health);
         if before == health {
             return;
