@@ -81,6 +81,10 @@ pub struct EdgeConfig {
     /// How long a connection may stay open without a request, seconds. Longer than the idle time of proxies in front.
     #[arg(long, env = "IDLE_TIMEOUT_SECS", default_value = "75")]
     pub idle_timeout_secs: String,
+    /// How long a client may take nothing of what was sent to it, seconds; then its connection is closed. One that reads
+    /// slowly takes something.
+    #[arg(long, env = "WRITE_TIMEOUT_SECS", default_value = "120")]
+    pub write_timeout_secs: String,
     /// How long requests are still taken after a shutdown began, while /readyz says so, seconds: as long as a load balancer
     /// takes to notice. 0 where there is none.
     #[arg(long, env = "LEAVE_SECS", default_value = "0")]
@@ -144,6 +148,7 @@ impl Default for EdgeConfig {
             header_timeout_secs: "10".to_owned(),
             body_timeout_secs: "30".to_owned(),
             idle_timeout_secs: "75".to_owned(),
+            write_timeout_secs: "120".to_owned(),
             leave_secs: "0".to_owned(),
             drain_timeout_secs: "10".to_owned(),
             sse_keep_alive_secs: "15".to_owned(),
@@ -191,6 +196,7 @@ pub struct Limits {
     pub header_timeout: Duration,
     pub body_timeout: Duration,
     pub idle_timeout: Duration,
+    pub write_timeout: Duration,
     pub leave_delay: Duration,
     pub drain_timeout: Duration,
 }
@@ -319,6 +325,7 @@ impl EdgeConfig {
             header_timeout: bad.seconds("HEADER_TIMEOUT_SECS", &self.header_timeout_secs, 3600.0),
             body_timeout: bad.seconds("BODY_TIMEOUT_SECS", &self.body_timeout_secs, 3600.0),
             idle_timeout: bad.seconds("IDLE_TIMEOUT_SECS", &self.idle_timeout_secs, 86_400.0),
+            write_timeout: bad.seconds("WRITE_TIMEOUT_SECS", &self.write_timeout_secs, 86_400.0),
             leave_delay: match self.leave_secs.trim() {
                 "0" => Duration::ZERO,
                 seconds => bad.seconds("LEAVE_SECS", seconds, 600.0),

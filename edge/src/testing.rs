@@ -237,7 +237,12 @@ fn probes() -> Router<State> {
         });
         Body::from_stream(futures::StreamExt::chain(first, last)).into_response()
     }
+    async fn flood() -> Response {
+        let frames = futures::stream::repeat_with(|| Ok::<_, std::io::Error>([b'x'; 1024].to_vec()));
+        Body::from_stream(frames).into_response()
+    }
     Router::new()
+        .route("/flood", get(flood))
         .route("/mcp", post(probe).get(stream))
         .route("/sse", get(panics))
         .route("/message", post(probe))

@@ -1,6 +1,6 @@
 //! One connection: HTTP/1 or HTTP/2, with deadlines for heads and idleness, and a graceful end.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use http::Request;
@@ -11,6 +11,8 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use serving::{CancellationToken, ServerTls};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -55,8 +57,8 @@ impl Server {
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             // Finds clients that vanished without closing.
-            .keep_alive_interval(std::time::Duration::from_secs(20))
-            .keep_alive_timeout(std::time::Duration::from_secs(10));
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10));
         Self {
             router,
             tls,
@@ -70,6 +72,7 @@ impl Server {
     pub async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         // Small events must not wait for more (Nagle).
         _ = stream.set_nodelay(true);
+        give_up_after(self.limits.write_timeout, &stream);
         let Some(tls) = self.tls.clone() else {
             return self.serve_over(stream, peer).await;
         };
@@ -123,6 +126,21 @@ impl Server {
         }
     }
 }
+
+/// Ends the connection once the client has taken nothing for so long of what waits for it, be it that it does not read or
+/// that it is not there any more. Only the kernel sees how little a slow reader takes: to a process, a socket whose buffer
+/// is full is writable again when a good part of the buffer is empty.
+#[cfg(target_os = "linux")]
+fn give_up_after(timeout: Duration, stream: &TcpStream) {
+    // RFC 5482; on Linux it counts for windows that stay closed as well.
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(timeout)) {
+        tracing::debug!(%error, "a connection has no write timeout");
+    }
+}
+
+/// Elsewhere the kernel's own patience has to do.
+#[cfg(not(target_os = "linux"))]
+fn give_up_after(_: Duration, _: &TcpStream) {}
 
 async fn answer(
     router: axum::Router,

@@ -1,3 +1,7 @@
+//! Connections and their deadlines.
+
+mod stalling;
+
 use std::time::{Duration, Instant};
 
 use tokio::{
