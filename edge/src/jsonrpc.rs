@@ -99,6 +99,9 @@ pub struct RpcError {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
+    /// What logs and spans say in place of `message`, where that has words of a client's in it.
+    #[serde(skip)]
+    pub recorded: Option<&'static str>,
 }
 
 impl RpcError {
@@ -107,6 +110,7 @@ impl RpcError {
             code,
             message: message.into(),
             data: None,
+            recorded: None,
         }
     }
 
@@ -136,11 +140,22 @@ impl RpcError {
         self.data = serde_json::value::to_raw_value(data).ok();
         self
     }
+
+    /// Keeps `message` out of logs and spans, which say this instead.
+    pub fn recorded_as(mut self, sentence: &'static str) -> Self {
+        self.recorded = Some(sentence);
+        self
+    }
+
+    /// For logs and spans.
+    pub fn for_the_record(&self) -> &str {
+        self.recorded.unwrap_or(&self.message)
+    }
 }
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+        write!(f, "{} ({})", self.for_the_record(), self.code)
     }
 }
 
@@ -151,7 +166,7 @@ impl fmt::Debug for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RpcError")
             .field("code", &self.code)
-            .field("message", &self.message)
+            .field("message", &self.for_the_record())
             .finish_non_exhaustive()
     }
 }

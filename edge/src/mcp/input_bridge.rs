@@ -195,6 +195,7 @@ fn refusal(request: &InputRequest, error: &RawValue) -> RpcError {
             let message: String = message.chars().take(500).collect();
             let code = i32::try_from(code).unwrap_or(INTERNAL_ERROR);
             RpcError::new(code, format!("the client refused {method}: {message}"))
+                .recorded_as("the client refused")
         }
         Err(_) => RpcError::internal(format!("the client refused {method}")),
     }

@@ -289,7 +289,7 @@ impl Operation {
         if self.ends() {
             let code = error.code.to_string();
             spans::set(&self.0.span, RPC_RESPONSE_STATUS_CODE, code.clone());
-            spans::fail(&self.0.span, &code, &error.message);
+            spans::fail(&self.0.span, &code, error.for_the_record());
             if let Some(measured) = self.0.measured().take() {
                 measured.ended(Outcome::Error(i64::from(error.code)));
             }

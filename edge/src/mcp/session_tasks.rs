@@ -155,7 +155,9 @@ impl Waiting<'_> {
             let task = self.task().await?;
             match task.status() {
                 TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled => {
-                    return self.core.task_result(&task).map_err(Failure::Rpc);
+                    let result = self.core.task_result(&task);
+                    // A refusal in it is in the client's words.
+                    return result.map_err(|error| Failure::Rpc(error.recorded_as("the task failed")));
                 }
                 TaskStatus::Working | TaskStatus::Unspecified => {
                     // A wait of any length is a stream, which is kept alive and can be resumed.

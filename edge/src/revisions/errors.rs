@@ -28,23 +28,22 @@ pub(super) fn before_2026(error: &Error) -> RpcError {
         code => code,
     };
     RpcError {
-        code,
-        message: error.message.clone(),
         data: data.map(ToOwned::to_owned),
+        ..RpcError::new(code, &error.message)
     }
 }
 
 /// A feature's error under the codes of 2026-07-28: a resource that is not there is -32602, and of the range that is kept
 /// for the specification only what it defines may be said ("Error Codes").
 pub(super) fn of_2026(error: &Error) -> RpcError {
+    let code = match error.code {
+        RESOURCE_NOT_FOUND => INVALID_PARAMS,
+        RESERVED_FIRST..=RESERVED_LAST if !DEFINED.contains(&error.code) => INTERNAL_ERROR,
+        code => code,
+    };
     RpcError {
-        code: match error.code {
-            RESOURCE_NOT_FOUND => INVALID_PARAMS,
-            RESERVED_FIRST..=RESERVED_LAST if !DEFINED.contains(&error.code) => INTERNAL_ERROR,
-            code => code,
-        },
-        message: error.message.clone(),
         data: open(&error.data_json).map(ToOwned::to_owned),
+        ..RpcError::new(code, &error.message)
     }
 }
 

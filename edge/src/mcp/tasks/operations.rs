@@ -91,7 +91,9 @@ pub async fn answer(
 
 /// The owner will not answer: the call fails with that.
 pub async fn refuse(mcp: &Mcp, task_id: &str, user_id: &str, refusal: RpcError) -> Result<Task, Status> {
-    let RpcError { code, message, data } = refusal;
+    let RpcError {
+        code, message, data, ..
+    } = refusal;
     let request = UpdateTaskRequest {
         task_id: task_id.to_owned(),
         user_id: user_id.to_owned(),

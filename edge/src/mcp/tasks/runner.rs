@@ -219,7 +219,9 @@ impl Round<'_> {
 
 /// The task fails with what the call would have been answered.
 fn failed(failure: Failure) -> Outcome {
-    let RpcError { code, message, data } = match failure {
+    let RpcError {
+        code, message, data, ..
+    } = match failure {
         Failure::Rpc(error) => error,
         Failure::Fault(fault) => fault.rpc_error(),
         Failure::SessionEnded | Failure::TakenOver => RpcError::internal("the call ended"),
