@@ -27,13 +27,17 @@ use opentelemetry_proto::tonic::{
     logs::v1::ResourceLogs,
     metrics::v1::ResourceMetrics,
 };
+use serving::testing::Issued;
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep},
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::{
+    Request, Response, Status,
+    transport::{Identity, Server, ServerTlsConfig},
+};
 
 pub use span::{Kind, Span, StatusCode};
 pub use tree::{Tree, difference};
@@ -43,6 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running receiver. It ends when dropped.
 pub struct OtlpReceiver {
+    scheme: &'static str,
     address: SocketAddr,
     received: Arc<Received>,
     _stop: DropGuard,
@@ -62,17 +67,29 @@ impl OtlpReceiver {
 
     /// The same, at an address that exporters know already.
     pub async fn start_at(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::serve("http", Server::builder(), address).await
+    }
+
+    /// With TLS, by this certificate.
+    pub async fn start_with_tls(issued: &Issued) -> anyhow::Result<Self> {
+        let identity = Identity::from_pem(&issued.cert, &issued.key);
+        let server = Server::builder().tls_config(ServerTlsConfig::new().identity(identity))?;
+        Self::serve("https", server, SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    async fn serve(scheme: &'static str, mut server: Server, address: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let received = Arc::<Received>::default();
         let stop = CancellationToken::new();
-        let server = Server::builder()
+        let server = server
             .add_service(TraceServiceServer::from_arc(received.clone()))
             .add_service(MetricsServiceServer::from_arc(received.clone()))
             .add_service(LogsServiceServer::from_arc(received.clone()))
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
         tokio::spawn(server);
         Ok(Self {
+            scheme,
             address,
             received,
             _stop: stop.drop_guard(),
@@ -81,7 +98,7 @@ impl OtlpReceiver {
 
     /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Settings that have a process export here, and soon.

@@ -9,6 +9,7 @@ mod target;
 mod telemetry {
     mod conventions;
     mod otlp_http;
+    mod otlp_tls;
     mod seen;
 
     mod admin;

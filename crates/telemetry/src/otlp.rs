@@ -17,7 +17,7 @@ use opentelemetry_sdk::{
 };
 
 use crate::{Error, OtelArgs};
-use http::OtlpHttp;
+use http::{Failure, OtlpHttp};
 use reporting::Reporting;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,48 +195,42 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
 }
 
 pub fn span_exporter(to: &Destination) -> Result<Reporting<SpanExporter>, Error> {
+    let failure = Failure::default();
     let built = match to.protocol {
-        Protocol::Grpc => {
-            let builder = SpanExporter::builder().with_tonic().with_endpoint(&to.endpoint);
-            match tls::for_grpc(to)? {
-                Some(tls) => builder.with_tls_config(tls).build(),
-                None => builder.build(),
-            }
-        }
-        protocol => SpanExporter::builder()
-            .with_http()
-            .with_protocol(protocol)
-            .with_endpoint(&to.endpoint)
-            .with_http_client(OtlpHttp::new(tls::for_http(to)?))
-            .build(),
+        Protocol::Grpc => over_grpc(SpanExporter::builder().with_tonic(), to)?.build(),
+        _ => over_http(SpanExporter::builder().with_http(), to, &failure)?.build(),
     };
-    Ok(Reporting::new(built.map_err(|error| failed(to, &error))?, to))
+    Reporting::watch(built, to, failure)
 }
 
 pub fn metric_exporter(to: &Destination) -> Result<Reporting<MetricExporter>, Error> {
+    let failure = Failure::default();
     let built = match to.protocol {
-        Protocol::Grpc => {
-            let builder = MetricExporter::builder().with_tonic().with_endpoint(&to.endpoint);
-            match tls::for_grpc(to)? {
-                Some(tls) => builder.with_tls_config(tls).build(),
-                None => builder.build(),
-            }
-        }
-        protocol => MetricExporter::builder()
-            .with_http()
-            .with_protocol(protocol)
-            .with_endpoint(&to.endpoint)
-            .with_http_client(OtlpHttp::new(tls::for_http(to)?))
-            .build(),
+        Protocol::Grpc => over_grpc(MetricExporter::builder().with_tonic(), to)?.build(),
+        _ => over_http(MetricExporter::builder().with_http(), to, &failure)?.build(),
     };
-    Ok(Reporting::new(built.map_err(|error| failed(to, &error))?, to))
+    Reporting::watch(built, to, failure)
 }
 
-fn failed(to: &Destination, error: &opentelemetry_otlp::ExporterBuildError) -> Error {
-    Error::Exporter {
-        signal: to.signal.name(),
-        reason: error.to_string(),
-    }
+fn over_grpc<B>(builder: B, to: &Destination) -> Result<B, Error>
+where
+    B: WithExportConfig + WithTonicConfig,
+{
+    let builder = builder.with_endpoint(&to.endpoint);
+    Ok(match tls::for_grpc(to)? {
+        Some(tls) => builder.with_tls_config(tls),
+        None => builder,
+    })
+}
+
+fn over_http<B>(builder: B, to: &Destination, failure: &Failure) -> Result<B, Error>
+where
+    B: WithExportConfig + WithHttpConfig,
+{
+    Ok(builder
+        .with_protocol(to.protocol)
+        .with_endpoint(&to.endpoint)
+        .with_http_client(OtlpHttp::new(tls::for_http(to)?, failure.clone())))
 }
 
 /// What the process is: what `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say, and where they say nothing, the

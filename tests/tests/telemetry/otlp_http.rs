@@ -6,12 +6,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, extract::State, http::HeaderMap, http::Uri};
+use axum::{Router, extract::State, http::HeaderMap, http::Uri, serve::Listener};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
+use serving::{Connection, ServerTls, testing::Files};
 use tokio::{net::TcpListener, task::AbortHandle};
 
 pub struct OtlpHttp {
+    scheme: &'static str,
     address: SocketAddr,
     received: Received,
     serving: AbortHandle,
@@ -27,14 +29,47 @@ pub struct Export {
     pub body: Vec<u8>,
 }
 
+/// Accepts with TLS. Who does not trust the certificate is none of the receiver's.
+struct Encrypted(TcpListener, ServerTls);
+
+impl Listener for Encrypted {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, peer) = Listener::accept(&mut self.0).await;
+            if let Ok(stream) = self.1.accept(stream).await {
+                return (Connection::Tls(Box::new(stream)), peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
 impl OtlpHttp {
     pub async fn start() -> Self {
-        let received = Received::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve("http", listener)
+    }
+
+    /// With TLS, by this certificate.
+    pub async fn start_with_tls(files: &Files) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tls = ServerTls::for_http(files.cert.clone(), files.key.clone()).unwrap();
+        Self::serve("https", Encrypted(listener, tls))
+    }
+
+    fn serve(scheme: &'static str, listener: impl Listener<Addr = SocketAddr>) -> Self {
+        let received = Received::default();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(take).with_state(received.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
+            scheme,
             address,
             received,
             serving: serving.abort_handle(),
@@ -42,7 +77,7 @@ impl OtlpHttp {
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     pub fn exports(&self, path: &str) -> Vec<Export> {

@@ -1,6 +1,11 @@
 //! OTLP over HTTP: the exporters run on threads of their own, the requests on the process's runtime.
 
-use std::{fmt, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};
@@ -21,11 +26,29 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 pub struct OtlpHttp {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     runtime: Handle,
+    failure: Failure,
+}
+
+/// Why the last request did not get through. The exporter only says that it did not.
+#[derive(Clone, Debug, Default)]
+pub struct Failure(Arc<Mutex<Option<String>>>);
+
+impl Failure {
+    fn note(&self, error: &(dyn Error + 'static)) {
+        let causes = std::iter::successors(Some(error), |error| (*error).source());
+        let reason = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    /// None: the last one got through, or this was said already.
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl OtlpHttp {
     /// Must be called within a Tokio runtime.
-    pub fn new(tls: ClientConfig) -> Self {
+    pub fn new(tls: ClientConfig, failure: Failure) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -37,6 +60,7 @@ impl OtlpHttp {
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             runtime: Handle::current(),
+            failure,
         }
     }
 }
@@ -58,8 +82,15 @@ impl HttpClient for OtlpHttp {
             Ok::<_, HttpError>(Response::from_parts(parts, body))
         };
         // The exporter's thread is none of the runtime's, so even the clock must be asked for over there.
-        self.runtime
+        let exchanged = self
+            .runtime
             .spawn(async move { tokio::time::timeout(LONGEST, exchange).await })
-            .await??
+            .await?;
+        let outcome = exchanged.unwrap_or_else(|late| Err(late.into()));
+        match &outcome {
+            Ok(_) => _ = self.failure.take(),
+            Err(error) => self.failure.note(&**error),
+        }
+        outcome
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
@@ -12,7 +13,8 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-use super::Destination;
+use super::{Destination, http::Failure};
+use crate::Error;
 
 /// An exporter that is watched.
 #[derive(Debug)]
@@ -20,16 +22,30 @@ pub struct Reporting<E> {
     exporter: E,
     signal: &'static str,
     endpoint: String,
+    /// Why it fails, where the exporter does not say it.
+    failure: Failure,
     failing: AtomicBool,
 }
 
 impl<E> Reporting<E> {
-    pub fn new(exporter: E, to: &Destination) -> Self {
-        Self {
-            exporter,
-            signal: to.signal.name(),
-            endpoint: without_credentials(&to.endpoint),
-            failing: AtomicBool::new(false),
+    pub fn watch(
+        built: Result<E, ExporterBuildError>,
+        to: &Destination,
+        failure: Failure,
+    ) -> Result<Self, Error> {
+        let signal = to.signal.name();
+        match built {
+            Ok(exporter) => Ok(Self {
+                exporter,
+                signal,
+                endpoint: without_credentials(&to.endpoint),
+                failure,
+                failing: AtomicBool::new(false),
+            }),
+            Err(error) => Err(Error::Exporter {
+                signal,
+                reason: error.to_string(),
+            }),
         }
     }
 
@@ -38,12 +54,18 @@ impl<E> Reporting<E> {
         let failing = outcome.is_err();
         let before = self.failing.swap(failing, Ordering::Relaxed);
         match outcome {
-            Err(error) if !before => tracing::warn!(
-                signal,
-                endpoint,
-                %error,
-                "telemetry cannot be exported; what does not fit the queue is dropped until it can"
-            ),
+            Err(error) if !before => {
+                let error = match self.failure.take() {
+                    Some(reason) => format!("{error}: {reason}"),
+                    None => error.to_string(),
+                };
+                tracing::warn!(
+                    signal,
+                    endpoint,
+                    error,
+                    "telemetry cannot be exported; what does not fit the queue is dropped until it can"
+                );
+            }
             Ok(()) if before => tracing::info!(signal, endpoint, "telemetry is exported again"),
             Ok(()) | Err(_) => {}
         }

@@ -1,7 +1,9 @@
 //! Whom the exporters trust.
 
+use std::path::Path;
+
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
-use tonic::transport::{Certificate, ClientTlsConfig};
+use tonic::transport::ClientTlsConfig;
 
 use super::Destination;
 use crate::Error;
@@ -14,37 +16,41 @@ pub fn for_grpc(to: &Destination) -> Result<Option<ClientTlsConfig>, Error> {
     let tls = ClientTlsConfig::new();
     Ok(Some(match &to.certificate {
         None => tls.with_enabled_roots(),
-        Some(path) => {
-            let pem = std::fs::read(path).map_err(|error| unusable(to, &error))?;
-            tls.ca_certificate(Certificate::from_pem(pem))
-        }
+        Some(path) => tls.trust_anchors(authorities(path)?.roots),
     }))
 }
 
 pub fn for_http(to: &Destination) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    match &to.certificate {
+    let roots = match &to.certificate {
         None if to.endpoint.starts_with("https://") => {
+            let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots
         }
-        None => {}
-        Some(path) => {
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(to, &error))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| unusable(to, &error))?;
-                roots.add(certificate).map_err(|error| unusable(to, &error))?;
-            }
-        }
-    }
+        None => RootCertStore::empty(),
+        Some(path) => authorities(path)?,
+    };
     Ok(ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth())
 }
 
-fn unusable(to: &Destination, error: &dyn std::fmt::Display) -> Error {
-    let path = to.certificate.as_ref();
-    Error::Certificate {
-        path: path.map(|path| path.display().to_string()).unwrap_or_default(),
-        reason: error.to_string(),
+/// Those of a PEM file.
+fn authorities(path: &Path) -> Result<RootCertStore, Error> {
+    let unusable = |reason: String| Error::Certificate {
+        path: path.display().to_string(),
+        reason,
+    };
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(error.to_string()))?;
     }
+    if roots.is_empty() {
+        return Err(unusable("there is none in it".to_owned()));
+    }
+    Ok(roots)
 }
