@@ -208,8 +208,8 @@ async fn a_cancelled_call_is_silent_at_once() {
             );
         }
         let took = cancelled.elapsed();
-        // 100 ms, and what a busy machine adds.
-        assert!(took < Duration::from_millis(600), "silent only after {took:?}");
+        // Of thirty seconds: how quick it is on a quiet machine is measured where calls are closed (modern/closing.rs).
+        assert!(took < Duration::from_secs(3), "silent only after {took:?}");
         let again = here
             .send(here.tool("call", "echo", json!({ "message": "free" })))
             .await;

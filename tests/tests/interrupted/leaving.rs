@@ -34,7 +34,7 @@ async fn clients_of_an_edge_that_leaves_go_on_elsewhere() {
         // A stream that only waits ends at once, and says when to come back.
         let rest = standalone.rest().await;
         assert!(rest.last().is_some_and(|event| event.retry.is_some()), "{rest:?}");
-        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
         for (stream, events) in streams.iter_mut().zip(&mut all) {
             events.extend(stream.rest().await);
         }

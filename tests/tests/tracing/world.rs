@@ -100,10 +100,9 @@ impl World {
     }
 
     /// Waits until a trace looks like this, without its Redis commands and without what caches save when they are warm:
-    /// they may be emptied at any time.
+    /// they may be emptied at any time. Returns the whole trace.
     pub async fn expect(&self, trace_id: &str, expected: &str) -> Vec<Span> {
-        let shown = |span: &Span| is_no_command(span) && !is_lookup(span);
-        self.receiver.expect_tree(trace_id, shown, expected).await
+        self.receiver.expect_tree(trace_id, is_pictured, expected).await
     }
 
     /// Waits for a span.
@@ -191,6 +190,10 @@ pub fn echo() -> Value {
 }
 
 /// Which spans are in pictures.
+pub fn is_pictured(span: &Span) -> bool {
+    is_no_command(span) && !is_lookup(span)
+}
+
 pub fn is_no_command(span: &Span) -> bool {
     span.attribute("db.system.name").is_empty()
 }

@@ -1,7 +1,5 @@
 //! More calls than can be served: an answer at once, and no avalanche of retries.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -14,6 +12,7 @@ async fn more_calls_than_replicas_may_have_open_are_refused_at_once() {
         max_open_calls: 4,
         ..settings()
     };
+    let deadline = settings.timeout;
     let upstream = connect(&[&one.url(), &two.url()], settings).await;
     for replica in [&one, &two] {
         replica.script.behave(Behaviour::Hang);
@@ -37,7 +36,8 @@ async fn more_calls_than_replicas_may_have_open_are_refused_at_once() {
         describe(&upstream).await.unwrap_err().code(),
         Code::ResourceExhausted
     );
-    assert!(began.elapsed() < Duration::from_millis(200));
+    // At once, and not when a place gets free or a deadline passes.
+    assert!(began.elapsed() < deadline, "{:?}", began.elapsed());
     for call in waiting {
         call.abort();
     }

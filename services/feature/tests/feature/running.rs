@@ -100,7 +100,7 @@ async fn dropping_the_stream_cancels_the_work() {
     let dropped = Instant::now();
     drop(stream);
     while alive() > before {
-        assert!(dropped.elapsed() < Duration::from_millis(500), "the tool runs on");
+        assert!(dropped.elapsed() < Duration::from_secs(3), "the tool runs on");
         tokio::task::yield_now().await;
     }
 }
