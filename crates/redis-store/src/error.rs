@@ -1,3 +1,5 @@
+use std::{error::Error as _, io, sync::Arc};
+
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Why Redis could not do what was asked. Says nothing that is secret.
@@ -7,6 +9,9 @@ pub enum Error {
     Address(String),
     #[error("redis cannot be reached")]
     Unreachable,
+    /// What the two sides do not agree on, mostly a certificate.
+    #[error("there is no tls connection to redis: {0}")]
+    Tls(String),
     #[error("redis did not answer in time")]
     Timeout,
     #[error("redis refuses the credentials")]
@@ -43,6 +48,7 @@ impl Error {
         match self {
             Self::Address(_) => "redis_address",
             Self::Unreachable => "redis_unreachable",
+            Self::Tls(_) => "redis_tls_refused",
             Self::Timeout => "redis_timeout",
             Self::Authentication => "redis_authentication",
             Self::Permission => "redis_permission",
@@ -66,6 +72,9 @@ impl From<RedisError> for Error {
         if error.is_timeout() {
             return Self::Timeout;
         }
+        if let Some(why) = why_no_tls(&error) {
+            return Self::Tls(why);
+        }
         if error.is_io_error() || error.is_connection_dropped() || error.is_connection_refusal() {
             return Self::Unreachable;
         }
@@ -88,9 +97,35 @@ impl From<RedisError> for Error {
     }
 }
 
+/// What TLS says about it, if it is TLS that failed: these are words about certificates, names and versions.
+fn why_no_tls(error: &RedisError) -> Option<String> {
+    let cause = error
+        .source()?
+        .downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
+    let Some(io) = cause.downcast_ref::<io::Error>() else {
+        // Besides failed input and output there is only what goes before a handshake: the authorities to trust, the name.
+        return Some(cause.to_string());
+    };
+    let inner = io.get_ref().filter(|inner| inner.is::<rustls::Error>());
+    inner.map(ToString::to_string)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_tls_refuses_is_no_lack_of_a_connection() {
+        let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let during = io::Error::new(io::ErrorKind::InvalidData, refused.clone());
+        for error in [RedisError::from(during), RedisError::from(refused)] {
+            let error = Error::from(error.clone());
+            assert_eq!(error.reason(), "redis_tls_refused");
+            assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+        }
+        let lost = RedisError::from(io::Error::from(io::ErrorKind::ConnectionReset));
+        assert_eq!(Error::from(lost), Error::Unreachable);
+    }
 
     #[test]
     fn what_redis_says_becomes_a_reason_without_its_words() {

@@ -66,6 +66,7 @@ impl From<redis_store::Error> for Error {
             redis_store::Error::Unexpected(reason) => Self::Corrupt(reason),
             error @ (redis_store::Error::Address(_)
             | redis_store::Error::Unreachable
+            | redis_store::Error::Tls(_)
             | redis_store::Error::Timeout
             | redis_store::Error::Authentication
             | redis_store::Error::Permission

@@ -24,6 +24,8 @@ pub enum Reason {
     RedisRefused,
     RedisTimeout,
     RedisUnreachable,
+    /// Redis is there, but TLS found no agreement.
+    RedisTlsRefused,
     /// Redis is older than what is needed.
     RedisVersion,
     RedisAuthentication,
@@ -48,7 +50,7 @@ impl Reason {
     /// The metadata key under which a health check says why a service does not serve.
     pub const METADATA: &'static str = "everything-health-reason";
 
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Starting,
         Self::Unresolved,
         Self::Unreachable,
@@ -60,6 +62,7 @@ impl Reason {
         Self::RedisRefused,
         Self::RedisTimeout,
         Self::RedisUnreachable,
+        Self::RedisTlsRefused,
         Self::RedisVersion,
         Self::RedisAuthentication,
         Self::RedisPermission,
@@ -86,6 +89,7 @@ impl Reason {
             Self::RedisRefused => "redis_refused",
             Self::RedisTimeout => "redis_timeout",
             Self::RedisUnreachable => "redis_unreachable",
+            Self::RedisTlsRefused => "redis_tls_refused",
             Self::RedisVersion => "redis_version",
             Self::RedisAuthentication => "redis_authentication",
             Self::RedisPermission => "redis_permission",
