@@ -18,6 +18,7 @@ mod hardening {
     mod ownership;
     mod parameters;
     mod redis_failures;
+    mod redis_tls;
     mod redis_topologies;
     mod scopes;
     mod services_down;

@@ -3,12 +3,14 @@
 mod cluster;
 mod sentinel;
 mod server;
+mod tls;
 
 use std::time::Duration;
 
 pub use cluster::RedisCluster;
 pub use sentinel::RedisSentinel;
 pub use server::RedisServer;
+pub use tls::TlsFiles;
 
 /// Asks again until it is so.
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {

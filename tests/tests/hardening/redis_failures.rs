@@ -40,6 +40,27 @@ pub async fn begin(stack: &Stack, token: Option<&str>) -> Result<Session, super:
     Ok(session)
 }
 
+/// Waits until these sessions work at either edge, and their user can begin new ones.
+pub async fn all_is_back(stack: &Stack, sessions: &[Session], within: Duration) {
+    let token = sessions[0].token.as_deref();
+    until("a new session", within, || async {
+        begin(stack, token)
+            .await
+            .map(drop)
+            .map_err(|answer| format!("{answer:?}"))
+    })
+    .await;
+    for session in sessions {
+        for edge in 0..2 {
+            let session = session.at(&stack.edge_url(edge, ""));
+            until("an old session", within, || async {
+                session.echoes().await.map_err(|answer| format!("{answer:?}"))
+            })
+            .await;
+        }
+    }
+}
+
 /// Reference failure 3: Redis killed and restarted under load, its data kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_killed_and_restarted_under_load_loses_nothing() {
@@ -66,23 +87,8 @@ async fn redis_killed_and_restarted_under_load_loses_nothing() {
     is_unavailable(&refused).unwrap();
     sleep(Duration::from_secs(1)).await;
     stack.redis_mut().unwrap().restart().await;
-    // Everything comes back by itself: new sessions, and the old ones at either edge.
-    until("a new session", RECOVERY, || async {
-        begin(&stack, Some(&token))
-            .await
-            .map(drop)
-            .map_err(|answer| format!("{answer:?}"))
-    })
-    .await;
-    for session in &sessions {
-        for edge in 0..2 {
-            let session = session.at(&stack.edge_url(edge, ""));
-            until("an old session", RECOVERY, || async {
-                session.echoes().await.map_err(|answer| format!("{answer:?}"))
-            })
-            .await;
-        }
-    }
+    // By itself.
+    all_is_back(&stack, &sessions, RECOVERY).await;
     let tally = load.stop().await;
     assert!(tally.wrong.is_empty(), "{tally:?}\n{}", stack.logs());
     assert!(tally.ok > 0, "{tally:?}");

@@ -1,24 +1,20 @@
 //! The whole stack behind sentinels, on a cluster, and with a user of Redis that may do no more than it must.
 
-use std::{
-    net::TcpListener,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer};
 use system_tests::Stack;
 use tokio::time::sleep;
 
 use super::{
-    faults::{Load, until},
-    redis_failures::{ask_across, begin, sessions},
+    faults::Load,
+    redis_failures::{all_is_back, ask_across, sessions},
 };
 
 /// A failover, and everything after it.
 const RECOVERY: Duration = Duration::from_secs(30);
 
-async fn stack(url: &str, settings: &[(&str, &str)]) -> Stack {
+pub async fn stack(url: &str, settings: &[(&str, &str)]) -> Stack {
     let builder = Stack::builder()
         .processes()
         .redis_at(url)
@@ -31,7 +27,7 @@ async fn stack(url: &str, settings: &[(&str, &str)]) -> Stack {
 }
 
 /// Sessions at both edges, calls, and a question at one edge that is answered at the other.
-async fn works(stack: &Stack) {
+pub async fn works(stack: &Stack) {
     let sessions = sessions(stack, 4, None).await;
     for (number, session) in sessions.iter().enumerate() {
         session.echoes().await.unwrap();
@@ -41,27 +37,12 @@ async fn works(stack: &Stack) {
 }
 
 /// Calls under way when the master dies end in an answer or a clear refusal, and afterwards nothing is refused.
-async fn survives(stack: &Stack, kill: impl AsyncFnOnce()) {
+pub async fn survives(stack: &Stack, kill: impl AsyncFnOnce()) {
     let sessions = sessions(stack, 6, None).await;
     let load = Load::start(&sessions);
     sleep(Duration::from_millis(500)).await;
     kill().await;
-    until("a new session", RECOVERY, || async {
-        begin(stack, None)
-            .await
-            .map(drop)
-            .map_err(|answer| format!("{answer:?}"))
-    })
-    .await;
-    for session in &sessions {
-        for edge in 0..2 {
-            let session = session.at(&stack.edge_url(edge, ""));
-            until("an old session", RECOVERY, || async {
-                session.echoes().await.map_err(|answer| format!("{answer:?}"))
-            })
-            .await;
-        }
-    }
+    all_is_back(stack, &sessions, RECOVERY).await;
     let tally = load.stop().await;
     assert!(
         tally.wrong.is_empty() && tally.ok > 0,
@@ -92,44 +73,6 @@ async fn a_stack_on_a_cluster_works_and_survives_a_failover() {
         cluster.fail_over("mcp:changes").await;
     })
     .await;
-}
-
-/// With a certificate authority of one's own.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_speaks_tls_to_redis() {
-    let directory = std::env::temp_dir().join(format!("everything-redis-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let [certificate, key] = ["cert.pem", "key.pem"].map(|file| directory.join(file).display().to_string());
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-        ])
-        .args(["-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-keyout", &key, "-out", &certificate])
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(made.success());
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let tls = ["--tls-port", &port.to_string(), "--tls-auth-clients", "no"];
-    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
-    let _server = RedisServer::start_with(&[&["--save", ""][..], &tls, &files].concat()).await;
-    let url = format!("rediss://localhost:{port}");
-    works(&stack(&url, &[("SSL_CERT_FILE", &certificate)]).await).await;
-    std::fs::remove_dir_all(directory).unwrap();
 }
 
 /// The user is the one that docs/redis.md shows.

@@ -1,4 +1,4 @@
-use super::{RedisServer, until};
+use super::{RedisServer, TlsFiles, until};
 use crate::{Redis, RedisAddress, slot};
 
 const PASSWORD: &str = "of-the-cluster";
@@ -8,19 +8,25 @@ const MASTERS: usize = 3;
 pub struct RedisCluster {
     /// Masters first, then their replicas in the same order, at first.
     pub nodes: Vec<RedisServer>,
+    over_tls: bool,
 }
 
 impl RedisCluster {
     pub async fn start() -> Self {
-        Self::start_with(false).await
+        Self::start_with(false, None).await
     }
 
     pub async fn start_with_replicas() -> Self {
-        Self::start_with(true).await
+        Self::start_with(true, None).await
     }
 
-    async fn start_with(replicas: bool) -> Self {
-        let arguments = [
+    /// With replicas. All of them speak TLS, and are known by name.
+    pub async fn start_with_tls(files: &TlsFiles) -> Self {
+        Self::start_with(true, Some(files)).await
+    }
+
+    async fn start_with(replicas: bool, tls: Option<&TlsFiles>) -> Self {
+        let mut arguments = vec![
             "--cluster-enabled",
             "yes",
             "--cluster-node-timeout",
@@ -37,12 +43,18 @@ impl RedisCluster {
             "--repl-diskless-sync-delay",
             "0",
         ];
+        if tls.is_some() {
+            arguments.extend(["--tls-cluster", "yes"]);
+            arguments.extend(["--cluster-announce-hostname", "localhost"]);
+            arguments.extend(["--cluster-preferred-endpoint-type", "hostname"]);
+        }
         let count = if replicas { 2 * MASTERS } else { MASTERS };
         let mut nodes = Vec::new();
         for _ in 0..count {
-            nodes.push(RedisServer::start_with(&arguments).await);
+            nodes.push(RedisServer::start_over(tls, &arguments).await);
         }
-        let started = Self { nodes };
+        let over_tls = tls.is_some();
+        let started = Self { nodes, over_tls };
         started.form().await;
         started
     }
@@ -60,7 +72,7 @@ impl RedisCluster {
                     .command(&["CLUSTER", "ADDSLOTSRANGE", &first, &last.to_string()])
                     .await;
             }
-            let port = node.port().to_string();
+            let port = node.public_port().to_string();
             let bus = node.bus_port().to_string();
             for other in &self.nodes[..number] {
                 let (): () = other
@@ -96,8 +108,11 @@ impl RedisCluster {
 
     /// Names two of the masters.
     pub fn url(&self) -> String {
-        let [one, two] = [&self.nodes[0], &self.nodes[1]].map(RedisServer::port);
-        format!("redis+cluster://:{PASSWORD}@127.0.0.1:{one},127.0.0.1:{two}")
+        let [one, two] = [&self.nodes[0], &self.nodes[1]].map(RedisServer::public_port);
+        match self.over_tls {
+            true => format!("rediss+cluster://:{PASSWORD}@localhost:{one},localhost:{two}"),
+            false => format!("redis+cluster://:{PASSWORD}@127.0.0.1:{one},127.0.0.1:{two}"),
+        }
     }
 
     pub fn address(&self) -> RedisAddress {

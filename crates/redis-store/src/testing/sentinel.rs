@@ -1,4 +1,4 @@
-use super::{RedisServer, until};
+use super::{RedisServer, TlsFiles, until};
 use crate::{Redis, RedisAddress};
 
 const SERVICE: &str = "main";
@@ -11,10 +11,21 @@ pub struct RedisSentinel {
     /// The master is the first, at first.
     pub servers: Vec<RedisServer>,
     pub sentinels: Vec<RedisServer>,
+    over_tls: bool,
 }
 
 impl RedisSentinel {
     pub async fn start() -> Self {
+        Self::start_over(None).await
+    }
+
+    /// All of them speak TLS, and are known by name.
+    pub async fn start_with_tls(files: &TlsFiles) -> Self {
+        Self::start_over(Some(files)).await
+    }
+
+    async fn start_over(tls: Option<&TlsFiles>) -> Self {
+        let host = if tls.is_some() { "localhost" } else { "127.0.0.1" };
         let credentials = ["--requirepass", PASSWORD, "--masterauth", PASSWORD];
         let quick = [
             "--save",
@@ -23,32 +34,37 @@ impl RedisSentinel {
             "0",
             "--repl-ping-replica-period",
             "1",
+            "--replica-announce-ip",
+            host,
         ];
-        let master = RedisServer::start_with(&[&credentials[..], &quick].concat()).await;
-        let port = master.port().to_string();
-        let of = format!("127.0.0.1 {port}");
-        let replica =
-            RedisServer::start_with(&[&credentials[..], &quick, &["--replicaof", &of]].concat()).await;
+        let master = RedisServer::start_over(tls, &[&credentials[..], &quick].concat()).await;
+        let port = master.public_port();
+        let of = format!("{host} {port}");
+        let replica = [&credentials[..], &quick, &["--replicaof", &of]].concat();
+        let replica = RedisServer::start_over(tls, &replica).await;
         until("the replica follows", async || {
             let info: String = replica.command(&["INFO", "replication"]).await;
             info.contains("master_link_status:up")
         })
         .await;
         let settings = format!(
-            "requirepass {SENTINEL_PASSWORD}\n\
+            "sentinel resolve-hostnames yes\n\
+             sentinel announce-hostnames yes\n\
+             requirepass {SENTINEL_PASSWORD}\n\
              sentinel sentinel-pass {SENTINEL_PASSWORD}\n\
-             sentinel monitor {SERVICE} 127.0.0.1 {port} 2\n\
+             sentinel monitor {SERVICE} {of} 2\n\
              sentinel auth-pass {SERVICE} {PASSWORD}\n\
              sentinel down-after-milliseconds {SERVICE} 500\n\
              sentinel failover-timeout {SERVICE} 3000\n"
         );
         let mut sentinels = Vec::new();
         for _ in 0..3 {
-            sentinels.push(RedisServer::start_sentinel(&settings, SENTINEL_PASSWORD).await);
+            sentinels.push(RedisServer::start_sentinel(tls, &settings, SENTINEL_PASSWORD).await);
         }
         let started = Self {
             servers: vec![master, replica],
             sentinels,
+            over_tls: tls.is_some(),
         };
         until("the sentinels know each other and the replica", async || {
             let mut all = true;
@@ -70,12 +86,16 @@ impl RedisSentinel {
 
     /// With the password of the data; that of the sentinels is [`RedisSentinel::password`].
     pub fn url(&self) -> String {
+        let (scheme, host) = match self.over_tls {
+            true => ("rediss", "localhost"),
+            false => ("redis", "127.0.0.1"),
+        };
         let hosts: Vec<String> = self
             .sentinels
             .iter()
-            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port()))
+            .map(|sentinel| format!("{host}:{}", sentinel.public_port()))
             .collect();
-        format!("redis+sentinel://:{PASSWORD}@{}/{SERVICE}", hosts.join(","))
+        format!("{scheme}+sentinel://:{PASSWORD}@{}/{SERVICE}", hosts.join(","))
     }
 
     pub fn password(&self) -> &'static str {
@@ -115,7 +135,10 @@ impl RedisSentinel {
 
     pub async fn master(&mut self) -> &mut RedisServer {
         let port = self.master_port().await;
-        let master = self.servers.iter_mut().find(|server| server.port() == port);
+        let master = self
+            .servers
+            .iter_mut()
+            .find(|server| server.public_port() == port);
         master.expect("the master is one of the servers")
     }
 

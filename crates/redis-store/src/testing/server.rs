@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::TlsFiles;
 use crate::{Redis, RedisAddress};
 
 /// A running `redis-server`. Dropping it ends the process and removes its directory.
@@ -13,6 +14,8 @@ pub struct RedisServer {
     port: u16,
     /// Of the nodes of a cluster among each other.
     bus_port: u16,
+    /// Where it speaks TLS, if it does.
+    tls_port: Option<u16>,
     directory: PathBuf,
     arguments: Vec<String>,
     password: Option<String>,
@@ -26,6 +29,11 @@ impl RedisServer {
 
     /// Starts Redis with further arguments, e.g. `--appendonly yes`.
     pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_over(None, arguments).await
+    }
+
+    /// The same, over TLS as well where there are files for it.
+    pub async fn start_over(tls: Option<&TlsFiles>, arguments: &[&str]) -> Self {
         let mut words = arguments.iter();
         let password = words
             .find(|word| **word == "--requirepass")
@@ -36,15 +44,25 @@ impl RedisServer {
             let bus_port = server.bus_port.to_string();
             server.arguments.extend(["--cluster-port".to_owned(), bus_port]);
         }
+        if let Some(tls) = tls {
+            for [name, value] in server.tls(tls) {
+                server.arguments.extend([format!("--{name}"), value]);
+            }
+        }
         server.restart().await;
         server
     }
 
     /// Starts a sentinel, which keeps its settings in a file.
-    pub(super) async fn start_sentinel(settings: &str, password: &str) -> Self {
+    pub(super) async fn start_sentinel(tls: Option<&TlsFiles>, settings: &str, password: &str) -> Self {
         let mut server = Self::new(Some(password.to_owned()));
         let file = server.directory.join("sentinel.conf");
-        std::fs::write(&file, settings).expect("a settings file for a sentinel");
+        let tls = tls.map(|tls| server.tls(tls)).unwrap_or_default();
+        let lines: String = tls
+            .iter()
+            .map(|[name, value]| format!("{name} {value}\n"))
+            .collect();
+        std::fs::write(&file, lines + settings).expect("a settings file for a sentinel");
         server.arguments = vec![file.display().to_string(), "--sentinel".to_owned()];
         server.restart().await;
         server
@@ -58,10 +76,18 @@ impl RedisServer {
             process: None,
             port,
             bus_port,
+            tls_port: None,
             directory,
             arguments: Vec::new(),
             password,
         }
+    }
+
+    /// Settings that have it speak TLS, on a port of its own.
+    fn tls(&mut self, files: &TlsFiles) -> Vec<[String; 2]> {
+        let [port, _] = free_ports();
+        self.tls_port = Some(port);
+        files.settings(port)
     }
 
     /// Starts the process again on the same port and directory, and waits until it answers.
@@ -142,6 +168,11 @@ impl RedisServer {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where clients and other servers find it: with TLS, if it speaks it.
+    pub fn public_port(&self) -> u16 {
+        self.tls_port.unwrap_or(self.port)
     }
 
     pub(super) fn bus_port(&self) -> u16 {
