@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "tracing/asking.rs"]
+mod asking;
 #[path = "tracing/changes.rs"]
 mod changes;
 #[path = "tracing/contexts.rs"]
@@ -11,7 +13,7 @@ mod contexts;
 mod ends;
 #[path = "tracing/failures.rs"]
 mod failures;
-#[path = "tracing/sampling.rs"]
-mod sampling;
+#[path = "tracing/rounds.rs"]
+mod rounds;
 #[path = "tracing/world.rs"]
 mod world;

@@ -25,6 +25,17 @@ pub struct World {
     pub token: String,
 }
 
+/// A tool that asks its client, and what there is to say about it.
+pub struct Question {
+    pub tool: &'static str,
+    arguments: Value,
+    /// What the client is asked.
+    pub method: &'static str,
+    pub answer: Value,
+    /// The text of the tool's result.
+    pub end: &'static str,
+}
+
 /// A client of one edge.
 pub struct Client {
     era: Era,
@@ -113,6 +124,13 @@ impl World {
     }
 }
 
+impl Question {
+    /// The params of the call.
+    pub fn call(&self) -> Value {
+        json!({ "name": self.tool, "arguments": self.arguments })
+    }
+}
+
 impl Client {
     /// A request that a test may add headers to.
     pub fn post(&self, method: &str, params: Value) -> RequestBuilder {
@@ -149,6 +167,16 @@ impl Client {
     /// The client's answer to a question, as a part of the trace that the question named.
     pub async fn answer(&self, question: &Value, result: Value) {
         let body = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
+        self.respond(question, body).await;
+    }
+
+    /// The same, but an error.
+    pub async fn refuse(&self, question: &Value, error: Value) {
+        let body = json!({"jsonrpc": "2.0", "id": question["id"], "error": error});
+        self.respond(question, body).await;
+    }
+
+    async fn respond(&self, question: &Value, body: Value) {
         let request = self
             .mcp
             .prepare(Method::POST)
@@ -187,6 +215,33 @@ pub async fn send(request: RequestBuilder) -> Response {
 
 pub fn echo() -> Value {
     json!({"name": "echo", "arguments": {"message": "hello"}})
+}
+
+/// One for each method that a server may ask its client with.
+pub fn questions() -> [Question; 3] {
+    [
+        Question {
+            tool: "sampleLLM",
+            arguments: json!({ "prompt": "hello" }),
+            method: "sampling/createMessage",
+            answer: json!({"role": "assistant", "model": "m", "content": {"type": "text", "text": "hi"}}),
+            end: "LLM sampling result: hi",
+        },
+        Question {
+            tool: "elicitInputs",
+            arguments: json!({}),
+            method: "elicitation/create",
+            answer: json!({ "action": "accept", "content": { "name": "Ada" } }),
+            end: "User provided the requested information:\n- name: Ada",
+        },
+        Question {
+            tool: "getRoots",
+            arguments: json!({}),
+            method: "roots/list",
+            answer: json!({ "roots": [{ "uri": "file:///home/ada", "name": "home" }] }),
+            end: "Current MCP roots (1 total):\n1. home\n   URI: file:///home/ada",
+        },
+    ]
 }
 
 /// Which spans are in pictures.
