@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Asking {
     method: &'static str,
     params: Value,
+    /// Other requests of the same kind, which would be served.
+    others: [Value; 2],
     answers: Vec<(&'static str, Value)>,
     /// What the result says at the end.
     end: &'static str,
@@ -24,6 +26,10 @@ fn all_kinds() -> [Asking; 3] {
         Asking {
             method: "tools/call",
             params: json!({ "name": "test_input_required_result_multi_round", "arguments": {} }),
+            others: [
+                json!({ "name": "test_input_required_result_multi_round", "arguments": { "a": 1 } }),
+                json!({ "name": "test_simple_text", "arguments": {} }),
+            ],
             answers: vec![
                 ("step1", json!({ "name": "Ada" })),
                 ("step2", json!({ "color": "red" })),
@@ -33,12 +39,20 @@ fn all_kinds() -> [Asking; 3] {
         Asking {
             method: "prompts/get",
             params: json!({ "name": "test_input_required_result_prompt" }),
+            others: [
+                json!({ "name": "test_input_required_result_prompt", "arguments": { "a": "b" } }),
+                json!({ "name": "test_simple_prompt" }),
+            ],
             answers: vec![("user_context", json!({ "context": "a party" }))],
             end: "Use this context: a party",
         },
         Asking {
             method: "resources/read",
             params: json!({ "uri": "test://guarded-resource" }),
+            others: [
+                json!({ "uri": "test://static-text" }),
+                json!({ "uri": "test://template/1/data" }),
+            ],
             answers: vec![
                 ("who", json!({ "name": "Ada" })),
                 ("why", json!({ "reason": "fun" })),
@@ -186,6 +200,47 @@ async fn keys_are_replaced_between_two_rounds() {
     }
 }
 
+fn assert_refused(response: &Response, what: &str, asking: &Asking) {
+    let refused = (response.status, response.error_code());
+    assert_eq!(refused, (400, -32602), "{what} {}", asking.method);
+    assert!(response.text().contains("requestState"), "{}", response.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_expires_whatever_its_kind() {
+    let stack = Stack::builder().processes().redis().auth_disabled();
+    let stack = stack.feature(FeatureKind::Conformance);
+    let stack = stack.setting("REQUEST_STATE_SECS", "1").start().await.unwrap();
+    let modern = Modern::new(&stack.url("/mcp"), None);
+    let mut given = Vec::new();
+    for asking in all_kinds() {
+        let response = modern.ask(asking.method, asking.round(0, None)).await;
+        given.push((asking.next(0, &response).unwrap(), asking));
+    }
+    for (state, asking) in given {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let response = modern.ask(asking.method, asking.round(1, Some(&state))).await;
+            if response.status != 200 {
+                assert_refused(&response, "expired", &asking);
+                assert!(response.text().contains("expired"), "{}", response.text());
+                break;
+            }
+            // It was good until then.
+            asking.next(1, &response);
+            assert!(
+                Instant::now() < until,
+                "that of {} does not expire",
+                asking.method
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+        // The next one is as good as the first was.
+        let response = modern.ask(asking.method, asking.round(0, None)).await;
+        asking.next(0, &response).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_is_for_one_user_and_one_request_whatever_its_kind() {
     let stack = Stack::builder().in_process().feature(FeatureKind::Conformance);
@@ -203,12 +258,21 @@ async fn a_state_is_for_one_user_and_one_request_whatever_its_kind() {
         let state = asking.next(0, &response).unwrap();
         let refused = async |who: &Modern, of: &Asking, state: &str, what: &str| {
             let response = who.ask(of.method, of.round(1, Some(state))).await;
-            let refused = (response.status, response.error_code());
-            assert_eq!(refused, (400, -32602), "{what} {}", asking.method);
+            assert_refused(&response, what, asking);
         };
         refused(eve, asking, &state, "somebody else's").await;
         for other in kinds.iter().filter(|other| other.method != asking.method) {
             refused(ada, other, &state, "of another request").await;
+        }
+        for other in &asking.others {
+            let alone = ada.ask(asking.method, other.clone()).await;
+            assert_eq!(alone.status, 200, "{other}: {}", alone.text());
+            let mut params = asking.round(1, Some(&state));
+            for (name, value) in other.as_object().unwrap() {
+                params[name] = value.clone();
+            }
+            let response = ada.ask(asking.method, params).await;
+            assert_refused(&response, "of another request of the kind", asking);
         }
         let mut tampered = state.clone();
         let last = if tampered.pop() == Some('A') { 'Q' } else { 'A' };
