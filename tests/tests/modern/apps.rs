@@ -76,3 +76,19 @@ async fn a_tool_names_its_interface_which_is_a_resource_and_works_without_it() {
         assert_is_app(&read, &uri);
     }
 }
+
+/// docs/extensions.md says why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skills_are_neither_declared_nor_served() {
+    let stack = Stack::builder().in_process().auth_disabled();
+    let stack = stack.start().await.unwrap();
+    let modern = Modern::new(&stack.url("/mcp"), None);
+    let discovered = modern.ask("server/discover", json!({})).await.result().unwrap();
+    let extensions = discovered["capabilities"]["extensions"].as_object().unwrap();
+    let names: Vec<&str> = extensions.keys().map(String::as_str).collect();
+    assert_eq!(names, ["io.modelcontextprotocol/tasks", EXTENSION]);
+    for method in ["skills/list", "skills/get", "resources/directory/read"] {
+        let answer = modern.ask(method, json!({ "uri": "skill://a/SKILL.md" })).await;
+        assert_eq!((answer.status, answer.error_code()), (404, -32601), "{method}");
+    }
+}
