@@ -111,6 +111,8 @@ impl Actor {
                     self.cache.clear();
                     match reason {
                         Ended::Shutdown => return,
+                        // Where both stop at the same time, either may be heard of first.
+                        Ended::Lost(_) if stopped.is_cancelled() => return,
                         Ended::Lost(reason) => {
                             tracing::warn!(reason, "the link to the session service broke")
                         }
