@@ -173,7 +173,7 @@ async fn suite(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let soak = soak::Settings {
                 seed,
                 load,
-                session_ttl: Duration::from_secs(30),
+                session_ttl: Duration::from_secs(60),
                 warm_up: (length / 10).clamp(Duration::from_secs(10), Duration::from_secs(120)),
                 length,
                 directory: directory.join("soak"),
