@@ -5,8 +5,13 @@ use system_tests::{Builder, Stack};
 use super::node;
 
 async fn flow(stack: Builder, name: &str) {
+    flow_into(name, stack, name).await;
+}
+
+/// `pictures`: where the screenshots go. Two tests with one place would clear it for each other.
+async fn flow_into(pictures: &str, stack: Builder, name: &str) {
     let stack = stack.start().await.unwrap();
-    let directory = node::artifacts(name);
+    let directory = node::artifacts(pictures);
     let said = node::run(&mut node::command(
         "flows.cjs",
         &[&stack.url(""), name, directory.to_str().unwrap()],
@@ -68,5 +73,6 @@ async fn pages_work_without_scripts() {
 /// Any edge, any replica.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_logs_in_at_two_edges_and_two_replicas() {
-    flow(server().redis().edges(2).replicas(2), "login").await;
+    let stack = server().redis().edges(2).replicas(2);
+    flow_into("login_at_two_edges", stack, "login").await;
 }
