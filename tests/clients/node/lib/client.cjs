@@ -5,14 +5,14 @@ const crypto = require("node:crypto");
 const http = require("node:http");
 
 /** Listens for authorization responses; `back.urls` are those that came. */
-async function listen() {
+async function listen(port = 0) {
   const back = { urls: [] };
   const server = http.createServer((request, response) => {
     if (request.url.startsWith("/callback")) back.urls.push(new URL(request.url, back.redirectUri));
     response.writeHead(200, { "Content-Type": "text/html" });
     response.end("<!doctype html><title>Client</title><p>You can close this window.</p>");
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   back.redirectUri = `http://127.0.0.1:${server.address().port}/callback`;
   back.close = () => {
     server.close();

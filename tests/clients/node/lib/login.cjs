@@ -1,25 +1,26 @@
 "use strict";
-// What the TypeScript client needs to log in by itself: a place for what it is given, and a browser.
+// What either major version of the TypeScript client needs to log in by itself: a place for what it is given, and for
+// where it would send its user.
 
-const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/client");
-
-// Nobody listens there: the browser stops where it is sent there.
-const REDIRECT_URI = "http://127.0.0.1:8976/callback";
+const STATE = "typescript-state";
 
 class Login {
-  constructor(endpoint) {
-    this.endpoint = endpoint;
-    this.redirectUrl = REDIRECT_URI;
+  /** `given`: what it was registered as before; `metadataUrl`: the document that it is known by. Else it registers itself. */
+  constructor({ name, redirectUri, scope, given, metadataUrl }) {
+    this.redirectUrl = redirectUri;
+    this.clientMetadataUrl = metadataUrl;
     this.clientMetadata = {
-      client_name: "typescript tour",
-      redirect_uris: [REDIRECT_URI],
+      client_name: name,
+      redirect_uris: [redirectUri],
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
       token_endpoint_auth_method: "none",
+      scope,
     };
+    this.client = given;
   }
   state() {
-    return "typescript-state";
+    return STATE;
   }
   clientInformation() {
     return this.client;
@@ -43,19 +44,11 @@ class Login {
     this.page = page;
   }
 
-  /** Knocks without a token, and follows where the refusal leads. */
-  async through(client, browse) {
-    const transport = new StreamableHTTPClientTransport(this.endpoint, { authProvider: this });
-    try {
-      await client.connect(transport);
-    } catch (error) {
-      if (!this.page) throw error;
-      const back = await browse(this.page.href);
-      if (back.searchParams.get("state") !== this.state()) throw new Error(`not this login: ${back}`);
-      await transport.finishAuth(back.searchParams);
-      return;
-    }
-    throw new Error("let in without a token");
+  /** What the browser was sent back with, if it was sent back from this login. */
+  answer(back) {
+    const answer = back.searchParams;
+    if (answer.get("state") !== STATE) throw new Error(`not this login: ${back}`);
+    return answer;
   }
 
   /** How it got in. */
