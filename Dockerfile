@@ -19,10 +19,13 @@ RUN cargo chef cook --release --locked --recipe-path recipe.json \
 COPY . .
 RUN cargo build --release --locked \
     -p everything -p everything-edge -p everything-auth -p everything-session -p everything-feature
-RUN mkdir /keys
+# The one library beside the C library that a Rust program is linked to.
+RUN mkdir /keys && cp --dereference "$(gcc -print-file-name=libgcc_s.so.1)" /libgcc_s.so.1
 
-# No shell and no package manager; certificates of public authorities are there. Runs as user 65532.
-FROM gcr.io/distroless/cc-debian13:nonroot AS runtime
+# The C library, time zones and certificates of public authorities: no shell, no package manager, no OpenSSL. Runs as user
+# 65532.
+FROM gcr.io/distroless/base-nossl-debian13:nonroot AS runtime
+COPY --from=build /libgcc_s.so.1 /usr/lib/
 ENV LOG_FORMAT=json
 
 FROM runtime AS edge
