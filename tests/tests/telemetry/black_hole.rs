@@ -18,6 +18,11 @@ const CALLS: usize = 80;
 /// Calls that fill the queue of 2048 spans: each has three or more.
 const FILLING: usize = 1000;
 
+/// What an exporter waits for a receiver that answers, however busy the machine is.
+const PATIENT: Duration = Duration::from_secs(10);
+/// For one that never does.
+const IMPATIENT: Duration = Duration::from_millis(300);
+
 /// Takes connections and never reads from them.
 async fn black_hole() -> (String, tokio::task::AbortHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -31,12 +36,12 @@ async fn black_hole() -> (String, tokio::task::AbortHandle) {
     (endpoint, swallowing.abort_handle())
 }
 
-async fn start(endpoint: &str) -> (Stack, McpClient) {
+async fn start(endpoint: &str, timeout: Duration) -> (Stack, McpClient) {
     let stack = Stack::builder()
         .all_in_one()
         .auth_disabled()
         .setting("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        .setting("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
+        .setting("OTEL_EXPORTER_OTLP_TIMEOUT", &timeout.as_millis().to_string())
         .setting("OTEL_BSP_SCHEDULE_DELAY", "100")
         .setting("OTEL_METRIC_EXPORT_INTERVAL", "100")
         .setting("RUST_LOG", "telemetry=info,warn")
@@ -96,8 +101,8 @@ async fn compare(swallowed: &McpClient, healthy: &McpClient) -> Ratios {
 async fn a_black_hole_slows_no_request_and_fills_no_memory() {
     let receiver = OtlpReceiver::start().await.unwrap();
     let (hole, _swallowing) = black_hole().await;
-    let (healthy_stack, healthy) = start(&receiver.endpoint()).await;
-    let (stack, swallowed) = start(&hole).await;
+    let (healthy_stack, healthy) = start(&receiver.endpoint(), PATIENT).await;
+    let (stack, swallowed) = start(&hole, IMPATIENT).await;
     for _ in 0..FILLING / 2 {
         call(&swallowed).await;
         call(&healthy).await;
@@ -149,7 +154,7 @@ async fn an_absent_receiver_is_told_once_and_so_is_its_return() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let (stack, client) = start(&format!("http://{address}")).await;
+    let (stack, client) = start(&format!("http://{address}"), PATIENT).await;
     let count = |what: &str| log(&stack, "edge-0").matches(what).count();
     eventually("both signals fail", async || {
         call(&client).await;
