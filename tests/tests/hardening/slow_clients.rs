@@ -1,17 +1,19 @@
-//! Heads and bodies that never end.
+//! Heads and bodies that never end, and streams that nobody reads.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
+use serde_json::json;
 use system_tests::Stack;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, sleep, timeout},
 };
 
 use super::{
     discretion::assert_discreet,
-    wire::{NEWEST, Session},
+    faults::until,
+    wire::{DEADLINE, NEWEST, Session},
 };
 
 /// The deadline of a head and of a body in this test, with room for a busy machine.
@@ -176,4 +178,78 @@ async fn what_is_no_http_is_refused() {
         assert!(refused, "{name}: {said}");
         session.is_well().await.unwrap();
     }
+}
+
+/// Whether the edge holds its end of this connection.
+fn is_held(stream: &TcpStream) -> bool {
+    let [ours, edges] = [stream.local_addr().unwrap(), stream.peer_addr().unwrap()];
+    let written = |address: SocketAddr| format!("0100007F:{:04X}", address.port());
+    let established = format!("{} {} 01", written(edges), written(ours));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().any(|line| line.contains(&established))
+}
+
+/// Who asks for a call's stream and then reads no more loses the connection, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_nobody_reads_is_cut_and_can_be_resumed() {
+    const STEPS: u64 = 500;
+    let stack = Stack::builder()
+        .all_in_one()
+        .auth_disabled()
+        .setting("WRITE_TIMEOUT_SECS", "1")
+        .start()
+        .await
+        .unwrap();
+    let session = Session::begin(&stack.edge_url(0, ""), None, NEWEST).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    // Less than the call has to say.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let edge = session.origin.strip_prefix("http://").unwrap();
+    let mut stream = socket.connect(edge.parse().unwrap()).await.unwrap();
+    let call = json!({
+        "jsonrpc": "2.0", "id": "long", "method": "tools/call",
+        "params": {
+            "name": "longRunningOperation",
+            "arguments": { "duration": 0.5, "steps": STEPS },
+            "_meta": { "progressToken": "steps" },
+        },
+    })
+    .to_string();
+    let head = head(&session, &format!("Content-Length: {}\r\n", call.len()));
+    stream.write_all((head + &call).as_bytes()).await.unwrap();
+    let mut said = String::new();
+    let cursor = loop {
+        let mut buffer = [0; 256];
+        let count = timeout(CLOSED, stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(count > 0, "closed after {said}");
+        said.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        let id = said
+            .split_once("\nid: ")
+            .and_then(|(_, rest)| rest.split_once('\n'));
+        if let Some((id, _)) = id {
+            break id.to_owned();
+        }
+    };
+    assert!(is_held(&stream));
+    until("the end of the connection", DEADLINE, || async {
+        match is_held(&stream) {
+            true => Err("the edge holds it".to_owned()),
+            false => Ok(()),
+        }
+    })
+    .await;
+
+    let mut rest = session.resume(&cursor).await;
+    for step in 1..=STEPS {
+        let message = rest.message().await.unwrap();
+        assert_eq!(message["params"]["progress"], json!(step), "{message}");
+    }
+    let result = rest.message().await.unwrap();
+    assert_eq!(
+        (&result["id"], result["result"].is_object()),
+        (&json!("long"), true),
+        "{result}"
+    );
+    assert_eq!(rest.message().await, None);
+    session.is_well().await.unwrap();
 }
