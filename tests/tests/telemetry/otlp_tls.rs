@@ -14,7 +14,6 @@ use tokio::process::Command;
 use super::{
     otlp_http::OtlpHttp,
     seen::{eventually, log},
-    settings::run,
 };
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -85,15 +84,51 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// A server that exports there, and soon; it has served a call.
+async fn exporting(endpoint: &str, protocol: &str, settings: &[(&str, &Path)]) -> (Stack, McpClient) {
+    let mut stack = Stack::builder()
+        .all_in_one()
+        .auth_disabled()
+        .setting("RUST_LOG", "info")
+        .setting(ENDPOINT, endpoint)
+        .setting(PROTOCOL, protocol)
+        .setting("OTEL_EXPORTER_OTLP_HEADERS", &format!("x-api-key={API_KEY}"))
+        .setting("OTEL_BSP_SCHEDULE_DELAY", "50")
+        .setting("OTEL_METRIC_EXPORT_INTERVAL", "100");
+    for (name, path) in settings {
+        stack = stack.setting(name, text(path));
+    }
+    let stack = stack.start().await.unwrap();
+    let client = McpClient::connect(&stack.url("/mcp"), "2025-11-25", json!({}), None)
+        .await
+        .unwrap();
+    client.tool("echo", json!({ "message": "hello" })).await;
+    (stack, client)
+}
+
+/// The line that says that exporting a signal fails.
+async fn told(stack: &Stack, signal: &str) -> String {
+    eventually(&format!("{signal} that are said to fail"), async || {
+        let log = log(stack, "edge-0");
+        let mut lines = log.lines();
+        lines
+            .find(|line| line.contains(FAILS) && line.contains(signal))
+            .map(str::to_owned)
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spans_and_metrics_arrive_where_the_authority_is_known() {
     let receivers = Receivers::start("otlp-arrives").await;
     for (protocol, endpoint) in receivers.both() {
         assert!(endpoint.starts_with("https://"));
-        let ca = text(&receivers.files.ca);
-        let stack = run(&[(ENDPOINT, &endpoint), (PROTOCOL, protocol), (CERTIFICATE, ca)]).await;
+        let (stack, _) = exporting(&endpoint, protocol, &[(CERTIFICATE, &receivers.files.ca)]).await;
+        eventually(&format!("spans and metrics by {protocol}"), async || {
+            (receivers.arrived(protocol) == (true, true)).then_some(())
+        })
+        .await;
         let log = log(&stack, "edge-0");
-        assert_eq!(receivers.arrived(protocol), (true, true), "{protocol}: {log}");
         assert!(!log.contains(FAILS), "{protocol}: {log}");
     }
 }
@@ -102,15 +137,17 @@ async fn spans_and_metrics_arrive_where_the_authority_is_known() {
 async fn a_signals_own_authority_comes_first() {
     let receivers = Receivers::start("otlp-own").await;
     for (protocol, endpoint) in receivers.both() {
-        let stack = run(&[
-            (ENDPOINT, &endpoint),
-            (PROTOCOL, protocol),
-            (CERTIFICATE, text(&receivers.other.ca)),
-            ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", text(&receivers.files.ca)),
-        ])
+        let settings = [
+            (CERTIFICATE, &*receivers.other.ca),
+            ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", &*receivers.files.ca),
+        ];
+        let (stack, _) = exporting(&endpoint, protocol, &settings).await;
+        told(&stack, "metrics").await;
+        eventually(&format!("spans by {protocol}"), async || {
+            receivers.arrived(protocol).0.then_some(())
+        })
         .await;
-        let log = log(&stack, "edge-0");
-        assert_eq!(receivers.arrived(protocol), (true, false), "{protocol}: {log}");
+        assert_eq!(receivers.arrived(protocol), (true, false));
     }
 }
 
@@ -119,37 +156,16 @@ async fn who_is_not_known_is_sent_nothing_and_requests_are_served_all_the_same()
     let receivers = Receivers::start("otlp-unknown").await;
     for (protocol, endpoint) in receivers.both() {
         // That of somebody else, and those that the system knows.
-        for ca in [Some(&receivers.other.ca), None] {
-            let mut stack = Stack::builder()
-                .all_in_one()
-                .auth_disabled()
-                .setting("RUST_LOG", "info")
-                .setting(ENDPOINT, &endpoint)
-                .setting(PROTOCOL, protocol)
-                .setting("OTEL_EXPORTER_OTLP_HEADERS", &format!("x-api-key={API_KEY}"))
-                .setting("OTEL_BSP_SCHEDULE_DELAY", "50")
-                .setting("OTEL_METRIC_EXPORT_INTERVAL", "100");
-            if let Some(ca) = ca {
-                stack = stack.setting(CERTIFICATE, text(ca));
-            }
-            let stack = stack.start().await.unwrap();
-            let client = McpClient::connect(&stack.url("/mcp"), "2025-11-25", json!({}), None)
-                .await
-                .unwrap();
+        let other = [(CERTIFICATE, &*receivers.other.ca)];
+        for settings in [&other[..], &[]] {
+            let (stack, client) = exporting(&endpoint, protocol, settings).await;
             for signal in ["spans", "metrics"] {
-                let line = eventually(&format!("{protocol}: {signal} are said to fail"), async || {
-                    let log = log(&stack, "edge-0");
-                    let mut lines = log.lines();
-                    lines
-                        .find(|line| line.contains(FAILS) && line.contains(signal))
-                        .map(str::to_owned)
-                })
-                .await;
+                let line = told(&stack, signal).await;
                 assert!(line.contains(" WARN "), "{line}");
                 assert!(line.contains(&endpoint), "{line}");
                 assert!(line.contains("invalid peer certificate"), "{line}");
             }
-            // Served before and after, and told once.
+            // Served as before, and told once.
             for _ in 0..20 {
                 let result = client.tool("echo", json!({ "message": "hello" })).await;
                 assert_eq!(result["content"][0]["text"], "Echo: hello");

@@ -17,7 +17,7 @@ use super::{
 const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "*");
 
 /// A stack with one process that exported all it had, and is gone.
-pub async fn run(settings: &[(&str, &str)]) -> Stack {
+async fn run(settings: &[(&str, &str)]) -> Stack {
     let mut builder = Stack::builder()
         .all_in_one()
         .auth_disabled()
