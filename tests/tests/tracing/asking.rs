@@ -3,15 +3,18 @@
 use serde_json::{Value, json};
 use system_tests::{
     client::SseStream,
-    otlp::{Span, StatusCode},
+    otlp::{Kind, Span, StatusCode},
 };
 use telemetry::conventions::hashed;
 
 use super::world::{
-    Client, Era, Question, SESSIONS, World, from_outside, is_no_command, is_server, questions,
+    Client, Era, Question, SESSIONS, World, from_outside, is_no_command, is_pictured, is_server, questions,
 };
 
-/// Edge 0 runs the call, edge 1 takes the answer.
+const WAIT: &str = "wait for the client";
+
+/// Edge 0 runs the call, edge 1 takes the answer. What the question does beside that is in [`expect`]: the wait and the
+/// answer begin in no order, and edge 0 may follow the session anew for reasons of its own.
 fn answered(Question { tool, method, .. }: &Question) -> String {
     format!(
         "
@@ -20,11 +23,9 @@ fn answered(Question { tool, method, .. }: &Question) -> String {
             edge-0 CLIENT everything.feature.v1.FeatureService/CallTool
               feature-0 SERVER everything.feature.v1.FeatureService/CallTool
             edge-0 CLIENT {method}
-              session-0 INTERNAL follow session
               edge-0 CLIENT everything.session.v1.SessionService/Append
                 session-0 SERVER everything.session.v1.SessionService/Append
                   session-0 PRODUCER publish mcp:shttp:toclient:{{session}}:{{stream}}
-              edge-0 INTERNAL wait for the client ~ process mcp:shttp:toserver:{{session}}
               edge-1 SERVER POST /mcp
                 edge-1 CLIENT everything.session.v1.SessionService/Answer
                   session-0 SERVER everything.session.v1.SessionService/Answer
@@ -48,11 +49,9 @@ fn refused(Question { tool, method, .. }: &Question, code: i64) -> String {
             edge-0 CLIENT everything.feature.v1.FeatureService/CallTool
               feature-0 SERVER everything.feature.v1.FeatureService/CallTool
             edge-0 CLIENT {method} ! {code}
-              session-0 INTERNAL follow session
               edge-0 CLIENT everything.session.v1.SessionService/Append
                 session-0 SERVER everything.session.v1.SessionService/Append
                   session-0 PRODUCER publish mcp:shttp:toclient:{{session}}:{{stream}}
-              edge-0 INTERNAL wait for the client ~ process mcp:shttp:toserver:{{session}}
               edge-1 SERVER POST /mcp
                 edge-1 CLIENT everything.session.v1.SessionService/Answer
                   session-0 SERVER everything.session.v1.SessionService/Answer
@@ -96,7 +95,7 @@ async fn a_session_s_call_is_one_trace_over_both_edges() {
         let text = end[0]["result"]["content"][0]["text"].as_str().unwrap();
         assert_eq!(text, about.end, "{}", about.tool);
 
-        let spans = world.expect(&trace_id, &answered(&about)).await;
+        let spans = expect(&world, &trace_id, about.method, &answered(&about)).await;
         for span in &spans {
             let binary = format!("everything-{}", span.instance.split('-').next().unwrap());
             assert_eq!(span.service, binary);
@@ -146,24 +145,46 @@ async fn a_session_s_call_is_one_trace_over_both_edges() {
             ]
         );
         assert_eq!(question["params"]["_meta"]["traceparent"], asked.traceparent());
-        the_question_lasts_as_long_as_the_wait(&spans, asked);
         what_carried_it_says_so(&spans, &question);
     }
 }
 
-fn the_question_lasts_as_long_as_the_wait(spans: &[Span], asked: &Span) {
-    let wait = named(spans, "wait for the client");
-    assert!(wait.is_child_of(asked), "{wait:#?}");
+/// Compares a trace with its picture, and looks for the parts of the question that are not in it.
+async fn expect(world: &World, trace_id: &str, method: &str, expected: &str) -> Vec<Span> {
+    let pictured = |span: &Span| is_pictured(span) && span.name != WAIT;
+    let spans = world.receiver.expect_tree(trace_id, pictured, expected).await;
+    let asked = named(&spans, method);
+    let of_question = |what: &'static str| {
+        let is_it = move |span: &Span| span.is_child_of(asked) && span.name == what;
+        world.span(what, is_it)
+    };
+    // Ready to hear the answer before the client is asked.
+    let follow = of_question("follow session").await;
+    assert_eq!((&*follow.instance, follow.kind), ("session-0", Kind::Internal));
+    let append = spans
+        .iter()
+        .find(|span| span.is_child_of(asked) && span.name.ends_with("/Append"))
+        .unwrap();
+    let wait = of_question(WAIT).await;
+    assert_eq!((&*wait.instance, wait.kind), ("edge-0", Kind::Internal));
     assert!(
-        asked.start_ns <= wait.start_ns && wait.end_ns <= asked.end_ns,
-        "{asked:#?}"
+        follow.start_ns <= append.start_ns && append.start_ns <= wait.start_ns,
+        "{follow:#?} {append:#?} {wait:#?}"
     );
+    assert!(wait.end_ns <= asked.end_ns, "{asked:#?} {wait:#?}");
     let taken = spans
         .iter()
         .find(|span| span.name.starts_with("process mcp:shttp:toserver"))
         .unwrap();
-    assert!(wait.is_linked_to(taken), "{wait:#?}");
-    assert_eq!(wait.links.len(), 1, "{wait:#?}");
+    assert!(wait.is_linked_to(taken) && wait.links.len() == 1, "{wait:#?}");
+    for what in ["follow session", WAIT] {
+        let spans = world.receiver.spans();
+        let of_question = spans
+            .iter()
+            .filter(|span| span.is_child_of(asked) && span.name == what);
+        assert_eq!(of_question.count(), 1, "{what}");
+    }
+    spans
 }
 
 fn what_carried_it_says_so(spans: &[Span], question: &Value) {
@@ -210,7 +231,7 @@ async fn a_question_that_is_refused_fails_and_so_does_its_call() {
         let sentence = end[0]["error"]["message"].as_str().unwrap();
         assert!(sentence.contains(WORDS), "{sentence}");
 
-        let spans = world.expect(&trace_id, &refused(&about, -1)).await;
+        let spans = expect(&world, &trace_id, about.method, &refused(&about, -1)).await;
         let failed = spans
             .iter()
             .filter(|span| span.status == StatusCode::Error)

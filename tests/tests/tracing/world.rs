@@ -253,9 +253,10 @@ pub fn is_no_command(span: &Span) -> bool {
     span.attribute("db.system.name").is_empty()
 }
 
-/// Whose token, whose session.
+/// Whose token, whose session, and to hear of it from now on.
 fn is_lookup(span: &Span) -> bool {
     let lookups = [
+        "follow session",
         "everything.auth.v1.AuthService/Introspect",
         "everything.session.v1.SessionService/Get",
     ];
