@@ -105,7 +105,9 @@ impl Pool {
             (_, Health::Doubtful) => tracing::warn!(service, %replica, "replica does not answer"),
             (_, Health::Unknown) => {}
         }
-        if health == Health::NotServing(Reason::Unreachable) {
+        let served = matches!(before, Health::Serving | Health::Doubtful);
+        let is_lost = health == Health::NotServing(Reason::Unreachable);
+        if is_lost || served && matches!(health, Health::NotServing(_)) {
             self.lost_one.notify_one();
         }
         self.tell();

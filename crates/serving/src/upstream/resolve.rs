@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{join, pool::Pool};
@@ -13,6 +13,11 @@ use crate::Target;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two lookups, however many replicas are lost.
 const LEAST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// After a replica is lost, another one is looked for in shorter intervals, for so long: it takes a container a while to be
+/// started in the place of another, at another address.
+const EAGER: Duration = Duration::from_secs(30);
+const EAGER_INTERVAL: Duration = Duration::from_secs(1);
 
 type Lookup = dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync;
 
@@ -51,6 +56,7 @@ pub(super) async fn follow(pool: Arc<Pool>, target: Target, shutdown: Cancellati
     let service = pool.service;
     let mut known: BTreeSet<SocketAddr> = BTreeSet::new();
     let mut failing = false;
+    let mut eager_until = Instant::now();
     loop {
         let lookup = (pool.settings.resolver.0)(name.to_owned(), port);
         let found: BTreeSet<SocketAddr> = match timeout(LOOKUP_TIMEOUT, lookup).await {
@@ -75,11 +81,15 @@ pub(super) async fn follow(pool: Arc<Pool>, target: Target, shutdown: Cancellati
         }
         let interval = match known.is_empty() {
             true => LEAST_INTERVAL,
+            false if Instant::now() < eager_until => pool.settings.resolve_interval.min(EAGER_INTERVAL),
             false => pool.settings.resolve_interval,
         };
         tokio::select! {
             () = sleep(interval) => {}
-            () = pool.lost_one.notified() => sleep(LEAST_INTERVAL).await,
+            () = pool.lost_one.notified() => {
+                eager_until = Instant::now() + EAGER;
+                sleep(LEAST_INTERVAL).await;
+            }
         }
     }
 }

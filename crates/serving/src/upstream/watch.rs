@@ -29,7 +29,10 @@ pub(super) async fn watch(pool: Arc<Pool>, replica: Arc<Replica>) {
                 let failed = loop {
                     match updates.message().await {
                         Ok(Some(update)) => {
-                            failures = 0;
+                            // One that drains ends the watch with its first word, each time.
+                            if update.status() == ServingStatus::Serving {
+                                failures = 0;
+                            }
                             heard(&pool, &replica, update.status());
                         }
                         // It has said that it does not serve any more, or it will be found out at once.
@@ -103,11 +106,14 @@ fn checked(pool: &Pool, replica: &Replica, answer: &Response<HealthCheckResponse
 fn heard(pool: &Pool, replica: &Replica, status: ServingStatus) {
     if status == ServingStatus::Serving {
         pool.note(replica, Health::Serving);
-    } else {
-        pool.note(replica, Health::NotServing(Reason::NotServing));
-        // It may say why.
-        replica.doubts.notify_one();
+        return;
     }
+    match replica.health() {
+        // It said why before, and may say something else now.
+        Health::NotServing(reason) if !matches!(reason, Reason::Unreachable | Reason::TlsRefused) => {}
+        _ => pool.note(replica, Health::NotServing(Reason::NotServing)),
+    }
+    replica.doubts.notify_one();
 }
 
 fn about(pool: &Pool) -> HealthCheckRequest {

@@ -3,7 +3,11 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use serving::{Resolver, UpstreamSettings};
@@ -55,9 +59,43 @@ async fn replicas_are_what_the_name_stands_for_now() {
     // A resolver that fails, or knows nothing, is no reason to forget the replicas.
     for failure in [Err(io::ErrorKind::TimedOut.into()), Ok(Vec::new())] {
         *zone.lock().unwrap() = failure;
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
         call_tool(&upstream).await.unwrap();
     }
+}
+
+/// As when a container is started anew: first its address is gone, and a while later there is another one.
+#[tokio::test]
+async fn after_a_loss_a_successor_is_not_waited_for_until_the_next_regular_lookup() {
+    let (one, two, three) = (
+        Replica::start().await,
+        Replica::start().await,
+        Replica::start().await,
+    );
+    let zone: Zone = Arc::new(Mutex::new(Ok(vec![one.address, two.address])));
+    let lookups = Arc::new(AtomicUsize::new(0));
+    let (counted, asked) = (lookups.clone(), zone.clone());
+    let settings = UpstreamSettings {
+        resolver: Resolver::new(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let addresses = asked.lock().unwrap().as_ref().unwrap().clone();
+            async { Ok(addresses) }
+        }),
+        resolve_interval: Duration::from_secs(3600),
+        ..settings()
+    };
+    let upstream = connect(&["http://feature.test:50053"], settings).await;
+    both_are_used(&upstream, &one.script, &two.script).await;
+
+    *zone.lock().unwrap() = Ok(vec![two.address]);
+    let before = lookups.load(Ordering::Relaxed);
+    one.stop.cancel();
+    until("two lookups find nothing new", async || {
+        lookups.load(Ordering::Relaxed) >= before + 2
+    })
+    .await;
+    *zone.lock().unwrap() = Ok(vec![two.address, three.address]);
+    both_are_used(&upstream, &two.script, &three.script).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serving::Upstream;
+use serving::{Readiness, Reason, Upstream};
 use tokio::time::Instant;
 
 use crate::harness::{Behaviour, Replica, both_are_used, call_tool, connect, describe, settings, soon};
@@ -104,5 +104,42 @@ async fn what_is_under_way_is_finished_and_what_hangs_is_ended_at_the_deadline()
     two.stop.cancel();
     soon(two.ended).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    call.abort();
+}
+
+/// While it drains it can still be asked, and says the same each time.
+#[tokio::test]
+async fn a_replica_that_drains_is_told_of_once() {
+    let one = Replica::start().await;
+    let upstream = connect(&[&one.url()], settings()).await;
+    one.script.behave(Behaviour::Hang);
+    let call = tokio::spawn({
+        let upstream = upstream.clone();
+        async move { call_tool(&upstream).await }
+    });
+    while one.script.calls() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut readiness = upstream.readiness();
+    readiness.mark_unchanged();
+    let mut told = Vec::new();
+    one.stop.cancel();
+    let mut ended = std::pin::pin!(soon(one.ended));
+    loop {
+        tokio::select! {
+            changed = readiness.changed() => {
+                changed.unwrap();
+                told.push(*readiness.borrow_and_update());
+            }
+            ended = &mut ended => break ended.unwrap(),
+        }
+    }
+    let times = |reason| {
+        let same = |said: &&Readiness| **said == Readiness::NotReady(reason);
+        told.iter().filter(same).count()
+    };
+    assert_eq!(times(Reason::ShuttingDown), 1, "{told:?}");
+    // Said by the watch, before it is asked why.
+    assert!(times(Reason::NotServing) <= 1, "{told:?}");
     call.abort();
 }
