@@ -59,12 +59,12 @@ proptest! {
 
     #[test]
     fn no_other_name_passes_for_it(name in text(), other in text()) {
-        prop_assume!(name != other);
         for value in [encoded(&other), base64(&other)] {
             let given = headers([("mcp-method", "tools/call".to_owned()), ("mcp-name", value)]);
-            let refused = check_target(&given, "tools/call", Some(&name)).unwrap_err();
-            prop_assert_eq!(refused.code, HEADER_MISMATCH);
-            prop_assert!(!refused.message.contains(|c: char| c.is_control()), "{}", refused.message);
+            let refused = check_target(&given, "tools/call", Some(&name)).err();
+            prop_assert_eq!(refused.as_ref().map(|refused| refused.code), (name != other).then_some(HEADER_MISMATCH));
+            let message = refused.map(|refused| refused.message).unwrap_or_default();
+            prop_assert!(!message.contains(|c: char| c.is_control()), "{}", message);
         }
     }
 

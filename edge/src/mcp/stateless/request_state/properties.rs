@@ -123,10 +123,10 @@ proptest! {
 
     #[test]
     fn other_keys_do_not_open_it(secrets in ("\\PC{0,6}", "\\PC{0,6}"), remembered in remembered()) {
-        prop_assume!(secrets.0 != secrets.1);
+        let other = secrets.0 != secrets.1;
         let (principal, call) = (principal("u", "c"), resource());
         let sealed = keys(&secrets.0).seal(&principal, &call, remembered).unwrap();
-        prop_assert_eq!(keys(&secrets.1).open(&principal, &call, &sealed).err(), Some(Unusable::Forged));
+        prop_assert_eq!(keys(&secrets.1).open(&principal, &call, &sealed).err(), other.then_some(Unusable::Forged));
         let rotated = StateKeys::new(&[secrets.1, secrets.0], TTL);
         prop_assert!(rotated.open(&principal, &call, &sealed).is_ok());
     }
@@ -146,8 +146,8 @@ proptest! {
             2 => format!("{before}{}", &from[1..]),
             _ => before.to_owned(),
         };
-        prop_assume!(changed != sealed);
-        prop_assert_eq!(keys("k").open(&principal, &call, &changed).err(), Some(Unusable::Forged));
+        let opened = keys("k").open(&principal, &call, &changed);
+        prop_assert_eq!(opened.err(), (changed != sealed).then_some(Unusable::Forged));
     }
 
     #[test]
