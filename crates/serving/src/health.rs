@@ -1,7 +1,12 @@
 //! `grpc.health.v1.Health`, with the reason why a service does not serve.
 
+use std::time::Duration;
+
 use futures::{StreamExt, stream::BoxStream};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status, metadata::MetadataValue};
 use tonic_health::pb::{
@@ -84,6 +89,9 @@ fn said(readiness: Readiness) -> HealthCheckResponse {
     }
 }
 
+/// A service that has just begun may take so long to reach what it needs before that is worth a warning.
+const TIME_TO_BEGIN: Duration = Duration::from_secs(3);
+
 /// Says what the service says until the shutdown, which comes first.
 pub(crate) async fn follow(
     sender: watch::Sender<Readiness>,
@@ -91,15 +99,22 @@ pub(crate) async fn follow(
     shutdown: tokio_util::sync::CancellationToken,
 ) {
     let mut shown = None;
+    let mut unsaid = None;
+    let quiet_until = Instant::now() + TIME_TO_BEGIN;
     loop {
         let now = *readiness.borrow_and_update();
         if shown.replace(now) != Some(now) {
-            if let Readiness::NotReady(reason) = now {
-                tracing::warn!(%reason, "not ready");
-            }
+            unsaid = match now {
+                Readiness::NotReady(reason) => Some(reason),
+                Readiness::Ready => None,
+            };
             sender.send_replace(now);
         }
+        if let Some(reason) = unsaid.take_if(|_| Instant::now() >= quiet_until) {
+            tracing::warn!(%reason, "not ready");
+        }
         tokio::select! {
+            () = sleep_until(quiet_until), if unsaid.is_some() => {}
             changed = readiness.changed() => if changed.is_err() {
                 // Nobody can change it any more: it stays as it is until the shutdown.
                 shutdown.cancelled().await;
@@ -112,4 +127,68 @@ pub(crate) async fn follow(
     sender.send_replace(Readiness::NotReady(Reason::ShuttingDown));
     // Watches that are opened from here on hear of it too.
     sender.closed().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use tokio::time::sleep;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        fn warnings(&self) -> usize {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            text.lines().filter(|line| line.contains("not ready")).count()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_begins_is_given_a_moment_before_it_is_warned_of() {
+        const AWAY: Readiness = Readiness::NotReady(Reason::RedisUnreachable);
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let _logging = tracing::subscriber::set_default(subscriber.finish());
+        let begin = || {
+            let (of_the_service, readiness) = watch::channel(AWAY);
+            let (sender, shown) = watch::channel(Readiness::Ready);
+            tokio::spawn(follow(sender, readiness, CancellationToken::new()));
+            (of_the_service, shown)
+        };
+
+        let (of_the_service, shown) = begin();
+        sleep(TIME_TO_BEGIN / 2).await;
+        assert_eq!(*shown.borrow(), AWAY, "told at once to whoever asks");
+        of_the_service.send_replace(Readiness::Ready);
+        sleep(TIME_TO_BEGIN).await;
+        assert_eq!(log.warnings(), 0);
+        of_the_service.send_replace(AWAY);
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(log.warnings(), 1, "later on it is news at once");
+
+        let _absent = begin();
+        sleep(TIME_TO_BEGIN * 2).await;
+        assert_eq!(log.warnings(), 2);
+    }
 }
