@@ -20,6 +20,9 @@ use crate::{
 pub struct StoreSettings {
     /// Sliding time to live of everything that belongs to a session.
     pub ttl: Duration,
+    /// How long an edge that runs a call may take to be linked for the first time. It may die before, and nobody would find
+    /// its calls.
+    pub first_lease: Duration,
     pub max_sessions_per_user: usize,
     pub max_subscriptions: usize,
     /// Calls of one session whose streams are open at the same time.
@@ -38,6 +41,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             ttl: Duration::from_secs(300),
+            first_lease: Duration::from_secs(10),
             max_sessions_per_user: 20_000,
             max_subscriptions: 1_000,
             max_open_calls: 256,

@@ -23,7 +23,7 @@ use self::connect::{Connected, connect};
 use super::{Answer, Command, News, handles::EventSender};
 use crate::mcp::{in_flight::InFlight, leaving::Leaving, session_cache::SessionCache};
 
-/// How often touches go out together.
+/// How often touches go out together, and streams are attached again that could not be.
 const TICK: Duration = Duration::from_millis(250);
 /// Heartbeats that may be missed before the link counts as dead.
 const MISSED_HEARTBEATS: u32 = 3;
@@ -40,6 +40,8 @@ pub(super) struct Actor {
     followed: HashMap<Arc<str>, FollowedSession>,
     attachments: HashMap<u64, AttachedStream>,
     touched: HashSet<Arc<str>>,
+    /// Those that the service could not attach.
+    unattached: HashSet<u64>,
     /// Where messages to the service go, while connected.
     outbox: Option<mpsc::Sender<ConnectRequest>>,
 }
@@ -82,6 +84,7 @@ impl Actor {
             followed: HashMap::new(),
             attachments: HashMap::new(),
             touched: HashSet::new(),
+            unattached: HashSet::new(),
             outbox: None,
         }
     }
@@ -170,6 +173,7 @@ impl Actor {
                 },
                 _ = ticks.tick() => {
                     self.flush_touches();
+                    self.attach_again();
                     let now = Instant::now();
                     if now >= beat_at {
                         beat_at = now + connected.heartbeat;
@@ -193,6 +197,7 @@ impl Actor {
 
     /// Tells a new connection about all that is followed and attached.
     fn take_up(&mut self) {
+        self.unattached.clear();
         let mut messages = Vec::with_capacity(self.followed.len() + self.attachments.len());
         for (session_id, followed) in &mut self.followed {
             followed.confirmed = false;
@@ -203,6 +208,15 @@ impl Actor {
         }
         for message in messages {
             self.say(message);
+        }
+    }
+
+    fn attach_again(&mut self) {
+        for number in std::mem::take(&mut self.unattached) {
+            if let Some(stream) = self.attachments.get(&number) {
+                let message = stream.message(number, TraceParent::default());
+                self.say(message);
+            }
         }
     }
 

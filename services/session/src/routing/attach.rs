@@ -131,8 +131,12 @@ impl Hub {
             Error::CursorInvalid => Reason::CursorInvalid,
             Error::CursorExpired => Reason::CursorExpired,
             Error::StreamFinished => Reason::StreamFinished,
-            Error::Unavailable(_)
-            | Error::Corrupt(_)
+            // It is asked for again until the store is there; that it is not has been said.
+            Error::Unavailable(_) => {
+                tracing::debug!(%error, "a stream could not be attached");
+                Reason::Unavailable
+            }
+            Error::Corrupt(_)
             | Error::ShuttingDown
             | Error::Invalid(_)
             | Error::StreamNotOpen

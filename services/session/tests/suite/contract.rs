@@ -84,6 +84,10 @@ contract!(
     edges::repeatable_calls_are_taken_over: StoreSettings::default(),
     edges::a_call_is_taken_over_only_so_often: StoreSettings::default(),
     edges::a_call_is_handed_over: StoreSettings::default(),
+    edges::an_edge_that_dies_before_it_is_linked_is_lost: StoreSettings {
+        first_lease: Duration::from_millis(300),
+        ..Default::default()
+    },
 );
 
 fn user(name: &str) -> UserId {

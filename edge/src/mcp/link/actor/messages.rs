@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use everything_proto::session::v1::{Detach, Detached, connect_request, connect_response, detached};
 
-use telemetry::propagation::TraceParent;
 
 use super::Actor;
 use crate::{
@@ -55,11 +54,9 @@ impl Actor {
             Message::Detached(Detached { attachment, reason }) => {
                 let reason = detached::Reason::try_from(reason).unwrap_or_default();
                 if reason == detached::Reason::Unavailable {
-                    // The client need not know: it is attached again.
-                    if let Some(stream) = self.attachments.get(&attachment) {
-                        let message = stream.message(attachment, TraceParent::default());
-                        self.say(message);
-                    }
+                    // The client need not know: it is attached again, but not at once. A service without its store says
+                    // no as fast as it is asked.
+                    self.unattached.insert(attachment);
                     return;
                 }
                 self.deliver(attachment, StreamEvent::Detached(reason));

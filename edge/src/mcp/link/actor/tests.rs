@@ -1,10 +1,10 @@
-use everything_proto::session::v1::{Answered, Followed, SessionEnded};
+use everything_proto::session::v1::{Answered, Detached, Followed, SessionEnded, detached};
 use serving::{CancellationToken, Upstream, UpstreamSettings};
 use telemetry::Metrics;
 use tokio::sync::mpsc::Receiver;
 
 use super::*;
-use crate::config::EdgeConfig;
+use crate::{config::EdgeConfig, mcp::link::handles::Attachment};
 
 fn actor() -> Actor {
     let (_, nobody) = serving::memory();
@@ -100,4 +100,34 @@ async fn nobody_waits_for_an_answer_in_a_session_that_is_over() {
         answered.try_recv(),
         Err(oneshot::error::TryRecvError::Closed)
     ));
+}
+
+/// A service whose store is away refuses as fast as it is asked.
+#[tokio::test]
+async fn a_stream_that_could_not_be_attached_is_asked_for_at_the_next_tick_and_not_before() {
+    let mut actor = actor();
+    let mut sent = connect(&mut actor);
+    let (events, _stream) = Attachment::new(7, mpsc::channel(8).0);
+    actor.obey(Command::Attach {
+        session_id: "s1".into(),
+        user_id: "alice".into(),
+        last_event_id: String::new(),
+        events,
+        number: 7,
+        trace: TraceParent::default(),
+    });
+    let is_attach = |said| matches!(said, connect_request::Message::Attach(attach) if attach.attachment == 7);
+    assert!(is_attach(said(&mut sent)));
+    for _ in 0..3 {
+        actor.hear(connect_response::Message::Detached(Detached {
+            attachment: 7,
+            reason: detached::Reason::Unavailable.into(),
+        }));
+        assert!(sent.try_recv().is_err(), "asked again at once");
+        actor.attach_again();
+        assert!(is_attach(said(&mut sent)));
+        actor.attach_again();
+        assert!(sent.try_recv().is_err(), "asked for twice");
+    }
+    assert_eq!(actor.attachments.len(), 1, "the client does not know of it");
 }

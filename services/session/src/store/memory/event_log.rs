@@ -28,8 +28,7 @@ impl EventLog for MemoryStore {
         let call = (id.clone(), entries.call.clone());
         for entry in &entries.entries {
             if matches!(entry.payload, NewPayload::Open(_)) {
-                // An edge that never connected is given one time to live to do so.
-                let edge = inner.edge(&entries.edge, self.settings.ttl);
+                let edge = inner.edge(&entries.edge, self.settings.first_lease);
                 edge.calls.insert(call.clone());
             }
             if entry.is_final

@@ -17,14 +17,13 @@ use crate::{
 #[async_trait]
 impl Edges for RedisStore {
     async fn renew_edge(&self, edge: &str, lease: Duration) -> Result<(), Error> {
-        let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
         self.run(
             self.scripts
                 .edge_renew
                 .key(EDGE_LEASES)
                 .key(edge_calls(edge))
                 .arg(edge)
-                .arg(lease),
+                .arg(millis(lease)),
         )
         .await
     }
@@ -152,8 +151,7 @@ impl RedisStore {
                 .key(EDGE_LEASES)
                 .key(edge_calls(edge))
                 .arg(edge)
-                // An edge that never connected is given one time to live to do so.
-                .arg(self.ttl_ms())
+                .arg(millis(self.settings.first_lease))
                 .arg(member(id, stream)),
         )
         .await
@@ -168,6 +166,10 @@ impl RedisStore {
             tracing::debug!(%error, "an ended call is still listed");
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn member(id: &SessionId, stream: &StreamName) -> String {

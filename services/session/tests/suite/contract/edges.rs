@@ -179,3 +179,32 @@ pub async fn a_call_is_handed_over(store: Arc<dyn Store>) {
         .await
         .unwrap();
 }
+
+/// It may have begun calls by then, over another replica than the one that it tries to reach.
+pub async fn an_edge_that_dies_before_it_is_linked_is_lost(store: Arc<dyn Store>) {
+    let session = session(&*store).await;
+    for edge in ["dead", "late"] {
+        append_as(edge, &*store, &session, edge, &[open(edge)])
+            .await
+            .unwrap();
+    }
+    store.renew_edge("late", Duration::from_secs(60)).await.unwrap();
+    let lost = async {
+        while store.lost_edges().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, lost).await.expect("it is lost");
+    assert_eq!(store.lost_edges().await.unwrap(), ["dead"]);
+    let fate = store.bury(&session.id, &stream("dead"), "dead", None).await;
+    assert!(matches!(fate, Ok(Fate::Interrupted(_))), "{fate:?}");
+    // A call that it begins once its lease has ended gives it no other.
+    append_as("late", &*store, &session, "late", &[last("done")])
+        .await
+        .unwrap();
+    store.lose_edge("late").await.unwrap();
+    append_as("late", &*store, &session, "more", &[open("late")])
+        .await
+        .unwrap();
+    assert!(store.lost_edges().await.unwrap().contains(&"late".to_owned()));
+}
