@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use everything_proto::session::v1::{Detach, Detached, connect_request, connect_response, detached};
 
-
 use super::Actor;
 use crate::{
     jsonrpc::RequestId,
