@@ -15,7 +15,7 @@ use super::client::{CLIENT_CAPABILITIES, Modern, with_meta};
 
 const STOPS_WITHIN: Duration = Duration::from_millis(100);
 /// A busy machine may miss it now and then; a server that is slow misses it every time.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Two edges, and the tool in a process of its own.

