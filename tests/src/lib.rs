@@ -8,6 +8,7 @@
 //! - [`compose`]: docker-compose.yml and the Dockerfile, run without Docker.
 //! - [`conformance`]: runs the official suite and reads its verdicts.
 //! - [`OtlpReceiver`]: where parts send spans and metrics to, over OTLP/gRPC, for tests that look at them.
+//! - [`RedisMonitor`]: everything that Redis is told.
 //! - [`rmcp_client`]: the Rust SDK's client, logged in by OAuth.
 //! - [`tools`]: where `scripts/setup` put the programs that tests run.
 
@@ -17,10 +18,12 @@ pub mod client;
 pub mod compose;
 pub mod conformance;
 pub mod otlp;
+mod redis_monitor;
 pub mod rmcp_client;
 mod stack;
 pub mod tools;
 
 pub use browser::{Browser, REDIRECT_URI, Tokens};
 pub use otlp::OtlpReceiver;
+pub use redis_monitor::RedisMonitor;
 pub use stack::{Builder, FeatureKind, Layout, Stack};

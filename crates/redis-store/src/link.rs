@@ -327,8 +327,6 @@ pub(crate) fn timed_out() -> RedisError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use telemetry::Metrics;
 
     use super::*;

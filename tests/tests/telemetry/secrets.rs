@@ -6,12 +6,11 @@ mod redis;
 
 use std::collections::BTreeMap;
 
-use system_tests::{OtlpReceiver, Stack};
+use system_tests::{OtlpReceiver, RedisMonitor, Stack};
 
 use super::seen::{eventually, log, prometheus, terminate};
 use crate::target::Target;
 use calls::Stateless;
-use redis::Watching;
 
 const PARTS: [&str; 5] = ["edge-0", "edge-1", "auth-0", "session-0", "feature-0"];
 /// In the arguments and results of calls.
@@ -48,7 +47,7 @@ async fn no_secret_of_a_full_run_is_found_anywhere() {
     )
     .await;
     let stack = &target.stack;
-    let watching = Watching::begin(stack).await;
+    let watching = RedisMonitor::begin(stack).await.unwrap();
     let mut secrets = Secrets::new();
     // They lead to what is somebody's own where there is no login.
     let mut ids = Secrets::new();
@@ -63,7 +62,7 @@ async fn no_secret_of_a_full_run_is_found_anywhere() {
     stateless.run_a_task(&mut ids).await;
 
     let stored = redis::stored(stack).await;
-    let told = watching.end(stack).await;
+    let told = watching.end(stack).await.unwrap();
     let mut metrics = String::new();
     for part in PARTS {
         metrics.push_str(&format!("{:?}", prometheus(stack, part).await));

@@ -1,51 +1,7 @@
-//! What Redis is told, and what it holds.
-
-use std::{process::Stdio, time::Duration};
+//! What Redis holds.
 
 use system_tests::Stack;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
-    time::timeout,
-};
-
-/// Everything that Redis is told, from now on.
-pub struct Watching {
-    lines: Lines<BufReader<ChildStdout>>,
-    _monitor: Child,
-}
-
-impl Watching {
-    pub async fn begin(stack: &Stack) -> Self {
-        let mut monitor = Command::new("redis-cli")
-            .args(["-u", &stack.redis().unwrap().url(), "MONITOR"])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(monitor.stdout.take().unwrap()).lines();
-        assert_eq!(lines.next_line().await.unwrap().unwrap(), "OK");
-        Self {
-            lines,
-            _monitor: monitor,
-        }
-    }
-
-    pub async fn end(mut self, stack: &Stack) -> Vec<String> {
-        let _: i64 = stack.redis().unwrap().command(&["PUBLISH", "the-end", "x"]).await;
-        let mut seen = Vec::new();
-        let watched = async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                if line.contains("the-end") {
-                    return;
-                }
-                seen.push(line);
-            }
-        };
-        timeout(Duration::from_secs(20), watched).await.unwrap();
-        seen
-    }
-}
+use tokio::process::Command;
 
 /// Everything that Redis holds, a line per key, as it is stored.
 pub async fn stored(stack: &Stack) -> Vec<String> {
