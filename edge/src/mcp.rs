@@ -122,7 +122,7 @@ impl Mcp {
         let stopped = leaving.stopped().clone();
         tokio::spawn(stopped.clone().run_until_cancelled_owned(cache.clone().sweep()));
         let known_tools = KnownTools::start(link.news(), stopped);
-        let tasks = Tasks::new(clients.tasks.clone(), link.edge_id(), shutdown);
+        let tasks = Tasks::new(clients.tasks.clone(), link.clone(), shutdown);
         let sessions = Sessions::new(clients.session.clone(), cache, link.clone());
         let mcp = Self {
             clients,

@@ -30,7 +30,7 @@ use tracing::Instrument;
 
 pub use operations::{NewTask, answer, create, failure, refuse};
 
-use super::Mcp;
+use super::{Mcp, link::Link};
 
 /// Tasks that one edge runs at once. More wait, for this edge or another one.
 const MAX_RUNS: usize = 256;
@@ -51,7 +51,7 @@ pub enum TaskNews {
 #[derive(Clone)]
 pub struct Tasks {
     client: TaskServiceClient<GrpcChannel>,
-    runner_id: Arc<str>,
+    link: Link,
     running: Arc<Mutex<HashMap<String, Running>>>,
     news: broadcast::Sender<TaskNews>,
     /// There may be something to claim.
@@ -72,10 +72,10 @@ struct Running {
 }
 
 impl Tasks {
-    pub fn new(client: TaskServiceClient<GrpcChannel>, runner_id: &str, shutdown: CancellationToken) -> Self {
+    pub fn new(client: TaskServiceClient<GrpcChannel>, link: Link, shutdown: CancellationToken) -> Self {
         Self {
             client,
-            runner_id: runner_id.into(),
+            link,
             running: Arc::default(),
             news: broadcast::Sender::new(NEWS_QUEUE),
             wake: Arc::default(),
@@ -87,7 +87,8 @@ impl Tasks {
     /// Starts what runs beside requests, until the shutdown.
     pub fn start(mcp: &Mcp) {
         tokio::spawn(keeper::watch(mcp.clone()));
-        tokio::spawn(keeper::keep(mcp.clone()));
+        tokio::spawn(keeper::keep_leases(mcp.clone()));
+        tokio::spawn(keeper::claim(mcp.clone()));
     }
 
     /// Changes from now on.
@@ -98,14 +99,14 @@ impl Tasks {
     /// Who to say runs a new task; nobody when there is no room here.
     pub fn runner(&self) -> String {
         if self.room() > 0 {
-            self.runner_id.as_ref().to_owned()
+            self.link.edge_id().to_owned()
         } else {
             String::new()
         }
     }
 
-    /// Runs a round, until it ends, or is not this edge's any more.
-    pub fn begin(mcp: &Mcp, run: TaskRun) {
+    /// Runs a round, until it ends, or is not this edge's any more. Its lease began after it was asked for.
+    pub fn begin(mcp: &Mcp, run: TaskRun, asked_at: Instant) {
         let name = run.call.as_ref().map_or("", |call| &call.name);
         // The request is answered long before the task ends: a trace of its own, which names what led to it.
         let causes = [TraceParent::from(run.trace.clone()), propagation::current()];
@@ -114,7 +115,7 @@ impl Tasks {
         spans::set(&span, GEN_AI_OPERATION_NAME, EXECUTE_TOOL);
         mcp.tasks
             .rounds
-            .spawn(runner::run(mcp.clone(), run).instrument(span));
+            .spawn(runner::run(mcp.clone(), run, asked_at).instrument(span));
     }
 
     /// After a shutdown: waits until every round that was under way here is given back, for others to take.
@@ -126,8 +127,9 @@ impl Tasks {
         }
     }
 
+    /// None without a link: by its breaking, others learn of the death of this edge.
     fn room(&self) -> usize {
-        if self.shutdown.is_cancelled() {
+        if self.shutdown.is_cancelled() || !self.link.is_up() {
             return 0;
         }
         MAX_RUNS.saturating_sub(self.running().len())
@@ -136,5 +138,40 @@ impl Tasks {
     /// A panic elsewhere leaves the table whole.
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use everything_proto::session::v1::session_service_client::SessionServiceClient;
+    use serving::{Upstream, UpstreamSettings};
+    use telemetry::Metrics;
+
+    use super::*;
+    use crate::{
+        config::EdgeConfig,
+        mcp::{in_flight::InFlight, leaving::Leaving, session_cache::SessionCache},
+    };
+
+    /// Should it die, nobody would learn of it, and its tasks would wait until their leases end.
+    #[tokio::test]
+    async fn an_edge_without_a_link_offers_to_run_nothing() {
+        let (_, nobody) = serving::memory();
+        let shutdown = CancellationToken::new();
+        let upstream = Upstream::connect(
+            "everything.session.v1.SessionService",
+            nobody,
+            UpstreamSettings::default(),
+            shutdown.clone(),
+        );
+        let settings = EdgeConfig::default().check().unwrap().mcp;
+        let (link, _calls) = Link::start(
+            SessionServiceClient::new(upstream.channel()),
+            Arc::new(SessionCache::new(8, Duration::from_secs(1), &Metrics::none())),
+            Arc::new(InFlight::new(settings.calls)),
+            &Leaving::start(shutdown.clone(), Duration::ZERO),
+        );
+        let tasks = Tasks::new(TaskServiceClient::new(upstream.channel()), link, shutdown);
+        assert_eq!(tasks.runner(), "");
     }
 }

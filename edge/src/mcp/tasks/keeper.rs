@@ -7,36 +7,57 @@ use everything_proto::session::v1::{
     watch_tasks_response::Event,
 };
 use serving::{lasting, retry::backoff};
-use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, sleep, timeout};
 
 use super::{TaskNews, Tasks};
 use crate::mcp::Mcp;
 
 /// Between two renewals, and two looks for tasks that nobody runs. Leases last a multiple of it.
 const TICK: Duration = Duration::from_secs(1);
-/// Of one answer of the service: a lease must not end while the one before is waited for.
+/// Of one renewal: a lease must not end while the one before is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Beyond, the pause between two attempts to hear of changes stays the same: about a second.
 const MOST_FAILURES: u32 = 6;
 /// Tasks claimed at once, so that other edges get some, too.
 const MAX_CLAIMS: usize = 16;
 
-pub(super) async fn keep(mcp: Mcp) {
+pub(super) async fn keep_leases(mcp: Mcp) {
     let tasks = &mcp.tasks;
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks();
     let mut link = mcp.link.ups_and_downs();
     loop {
         tokio::select! {
-            _ = ticks.tick() => tasks.renew().await,
+            _ = ticks.tick() => {}
             // The service may take an edge for dead whose link broke, and offer its tasks to others soon.
-            Ok(()) = link.changed() => tasks.renew().await,
-            () = tasks.wake.notified() => {}
+            Ok(()) = link.changed() => {}
             // Those that run give their tasks up themselves.
             () = tasks.shutdown.cancelled() => return,
         }
-        claim(&mcp).await;
+        tasks.renew().await;
     }
+}
+
+/// Not between renewals: what is claimed is this edge's, however long the answer takes, and leases must not wait for it.
+pub(super) async fn claim(mcp: Mcp) {
+    let tasks = &mcp.tasks;
+    let mut ticks = ticks();
+    let mut link = mcp.link.ups_and_downs();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // Without a link there was no room.
+            Ok(()) = link.changed() => {}
+            () = tasks.wake.notified() => {}
+            () = tasks.shutdown.cancelled() => return,
+        }
+        claim_once(&mcp).await;
+    }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 pub(super) async fn watch(mcp: Mcp) {
@@ -54,33 +75,32 @@ pub(super) async fn watch(mcp: Mcp) {
     }
 }
 
-async fn claim(mcp: &Mcp) {
+async fn claim_once(mcp: &Mcp) {
     let tasks = &mcp.tasks;
     let most = tasks.room().min(MAX_CLAIMS);
     if most == 0 {
         return;
     }
     let request = ClaimTasksRequest {
-        runner_id: tasks.runner_id.as_ref().to_owned(),
+        runner_id: tasks.link.edge_id().to_owned(),
         most: u32::try_from(most).unwrap_or(u32::MAX),
     };
-    let mut client = tasks.client.clone();
-    match timeout(PATIENCE, client.claim_tasks(request)).await {
-        Ok(Ok(claimed)) => {
+    let asked_at = Instant::now();
+    match tasks.client.clone().claim_tasks(request).await {
+        Ok(claimed) => {
             let runs = claimed.into_inner().runs;
             let is_all = runs.len() == most;
             for run in runs {
                 tracing::info!(task.run = run.run, "taking over a task that nobody runs");
-                Tasks::begin(mcp, run);
+                Tasks::begin(mcp, run, asked_at);
             }
             if is_all {
                 // There may be more; others had their turn meanwhile.
                 tasks.wake.notify_one();
             }
         }
-        Ok(Err(status)) => tracing::debug!(code = ?status.code(), "tasks could not be claimed"),
         // What was claimed all the same is offered again when its lease ends.
-        Err(_) => tracing::debug!("tasks could not be claimed in time"),
+        Err(status) => tracing::debug!(code = ?status.code(), "tasks could not be claimed"),
     }
 }
 

@@ -12,6 +12,7 @@ use everything_proto::{
 };
 use serde_json::value::RawValue;
 use telemetry::propagation;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::{Tasks, telling::Telling};
@@ -59,10 +60,11 @@ pub async fn create(mcp: &Mcp, new: NewTask) -> Result<Task, Status> {
         session,
         trace: propagation::current().into(),
     };
+    let asked_at = Instant::now();
     let created = mcp.tasks.client.clone().create_task(request).await?;
     let CreateTaskResponse { task, run } = created.into_inner();
     if let Some(run) = run {
-        Tasks::begin(mcp, run);
+        Tasks::begin(mcp, run, asked_at);
     }
     present(task)
 }
@@ -81,10 +83,11 @@ pub async fn answer(
         runner_id: mcp.tasks.runner(),
         refusal: None,
     };
+    let asked_at = Instant::now();
     let updated = mcp.tasks.client.clone().update_task(request).await?;
     let UpdateTaskResponse { run, task } = updated.into_inner();
     if let Some(run) = run {
-        Tasks::begin(mcp, run);
+        Tasks::begin(mcp, run, asked_at);
     }
     present(task)
 }

@@ -38,7 +38,7 @@ struct Round<'a> {
     telling: Option<&'a Telling<'a>>,
 }
 
-pub(super) async fn run(mcp: Mcp, run: TaskRun) {
+pub(super) async fn run(mcp: Mcp, run: TaskRun, asked_at: Instant) {
     let TaskRun {
         task_id,
         run,
@@ -54,7 +54,7 @@ pub(super) async fn run(mcp: Mcp, run: TaskRun) {
         run,
         message: String::new(),
         lease,
-        lease_until: Instant::now() + lease,
+        lease_until: asked_at + lease,
         lost: lost.clone(),
     };
     if let Some(older) = mcp.tasks.running().insert(task_id.clone(), running) {

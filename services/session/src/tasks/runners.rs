@@ -1,5 +1,7 @@
 //! What those who run tasks ask for, and what becomes of their tasks when they are gone.
 
+use std::time::Duration;
+
 use everything_proto::session::v1::{Task, TaskRun, renew_tasks_request::Run, report_task_request::Outcome};
 use futures::{StreamExt, stream};
 use prost::Message;
@@ -10,26 +12,53 @@ use crate::Error;
 
 /// Tasks claimed at once.
 const MAX_CLAIMS: usize = 256;
+/// Tasks that are looked at for one claim.
+const MAX_LOOKS: usize = 1_024;
 /// Tasks of one runner that are looked at at a time.
 const CONCURRENCY: usize = 16;
+/// Grace times that requests of an edge may still be under way after its link broke.
+const UNDER_WAY: u32 = 3;
+/// Grace times that the edge has to renew what it began or renewed after its link broke: it lives, perhaps, and has no link.
+const LATE_GRACE: u32 = 10;
 
 impl Operations {
     pub(super) async fn claim(&self, runner: &str, most: usize) -> Result<Vec<TaskRun>, Error> {
         let store = &self.dependencies.store;
-        let lease = self.settings.lease;
+        let most = most.min(MAX_CLAIMS);
         let mut runs = Vec::new();
-        for id in store.due(store.now_ms().await?, most.min(MAX_CLAIMS)).await? {
-            match self
-                .change(&id, |record, now_ms| record.claim(runner, lease, now_ms))
-                .await
-            {
-                Ok((true, record)) => runs.extend(self.run_of(&id, &record).await?),
-                Ok((false, record)) if record.wants_runner_at_ms().is_some() => {}
-                Ok((false, _)) | Err(Error::TaskNotFound) => store.not_due(&id).await?,
-                Err(error) => return Err(error),
+        let mut looks = 0;
+        while runs.len() < most && looks < MAX_LOOKS {
+            let due = store.due(store.now_ms().await?, most - runs.len()).await?;
+            if due.is_empty() {
+                break;
+            }
+            looks += due.len();
+            for id in due {
+                match self.take(runner, &id).await {
+                    Ok(run) => runs.extend(run),
+                    Err(error) if runs.is_empty() => return Err(error),
+                    Err(error) => {
+                        tracing::debug!(%error, "fewer tasks were claimed than there are");
+                        return Ok(runs);
+                    }
+                }
             }
         }
         Ok(runs)
+    }
+
+    /// The run of a task that was due, unless somebody else was faster.
+    async fn take(&self, runner: &str, id: &TaskId) -> Result<Option<TaskRun>, Error> {
+        let lease = self.settings.lease;
+        let claimed = self.change(id, |record, now_ms| record.claim(runner, lease, now_ms));
+        let run = match claimed.await {
+            Ok((true, record)) => self.run_of(id, &record).await?,
+            Ok((false, _)) | Err(Error::TaskNotFound) => None,
+            Err(error) => return Err(error),
+        };
+        // Or the next look would find it again.
+        self.dependencies.store.correct_due(id).await?;
+        Ok(run)
     }
 
     /// Returns those that are not the caller's any more.
@@ -99,11 +128,22 @@ impl Operations {
     /// The link of an edge broke: unless it renews its leases within the grace time, its tasks are offered to others then.
     /// The leases themselves are made shorter, so it does not matter what becomes of this replica meanwhile.
     pub(crate) async fn doubt(&self, runner: &str) -> Result<(), Error> {
-        let store = &self.dependencies.store;
         let grace = self.settings.grace;
-        let doubted: Vec<_> = stream::iter(store.run_by(runner).await?)
+        let doubted = self.shorten_leases(runner, grace).await?;
+        sleep(grace).await;
+        self.offer(runner, doubted).await?;
+        // What the edge asked for as it died may have been carried out after the first look.
+        sleep(grace * UNDER_WAY).await;
+        self.shorten_leases(runner, grace * LATE_GRACE).await?;
+        Ok(())
+    }
+
+    /// Of all tasks that the edge runs; returns them.
+    async fn shorten_leases(&self, runner: &str, to: Duration) -> Result<Vec<TaskId>, Error> {
+        let run_by = self.dependencies.store.run_by(runner).await?;
+        let shortened = stream::iter(run_by)
             .map(|id| async move {
-                let doubted = self.change(&id, |record, now_ms| record.doubt(runner, grace, now_ms));
+                let doubted = self.change(&id, |record, now_ms| record.doubt(runner, to, now_ms));
                 match doubted.await {
                     Ok((is_its_runner, _)) => is_its_runner.then_some(id),
                     Err(error) => {
@@ -114,12 +154,13 @@ impl Operations {
             })
             .buffer_unordered(CONCURRENCY)
             .filter_map(std::future::ready)
-            .collect()
-            .await;
-        if doubted.is_empty() {
-            return Ok(());
-        }
-        sleep(grace).await;
+            .collect();
+        Ok(shortened.await)
+    }
+
+    /// Tells others of those whose leases were not renewed.
+    async fn offer(&self, runner: &str, doubted: Vec<TaskId>) -> Result<(), Error> {
+        let store = &self.dependencies.store;
         let mut offered = 0;
         for id in doubted {
             let Some(kept) = store.load(&id).await? else {

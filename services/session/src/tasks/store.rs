@@ -55,11 +55,11 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Replaces the record if it is still of that version. False: it is not, or it is gone.
     async fn save(&self, id: &TaskId, version: u64, record: &Record) -> Result<bool, Error>;
 
-    /// Tasks that wanted a runner by now, the longest waiting first. May name some that do not any more.
+    /// Tasks that wanted a runner by now, the longest waiting first. May name some that do not, or not yet.
     async fn due(&self, now_ms: i64, most: usize) -> Result<Vec<TaskId>, Error>;
 
-    /// The index named a task that wants no runner.
-    async fn not_due(&self, id: &TaskId) -> Result<(), Error>;
+    /// The index named a task that nobody can take now.
+    async fn correct_due(&self, id: &TaskId) -> Result<(), Error>;
 
     /// Tasks that the runner may run, [`MAX_RUN_BY`] at the most. May name some that it does not.
     async fn run_by(&self, runner_id: &str) -> Result<Vec<TaskId>, Error>;

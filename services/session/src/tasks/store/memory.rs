@@ -138,7 +138,7 @@ impl TaskStore for MemoryTaskStore {
         Ok(due.into_iter().take(most).map(|(_, id)| id.clone()).collect())
     }
 
-    async fn not_due(&self, _: &TaskId) -> Result<(), Error> {
+    async fn correct_due(&self, _: &TaskId) -> Result<(), Error> {
         // The records are the index, here and below.
         Ok(())
     }

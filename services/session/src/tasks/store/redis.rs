@@ -48,7 +48,9 @@ return 1";
 const CONCURRENCY: usize = 16;
 
 /// The shared store: any number of replicas over one Redis. A task, the tasks of a user, and the index each have a key of
-/// their own; an index is written so that it may name too much, but never too little.
+/// their own, so they change one after another, and others may come between, or nobody may get to the next. An index is
+/// written so that it may name too much, but never too little, and a task too soon, but never too late: whoever finds it too
+/// soon corrects that.
 pub struct RedisTaskStore {
     commands: Commands,
     /// For what is acknowledged to somebody.
@@ -89,14 +91,29 @@ impl RedisTaskStore {
         Ok((id, record.as_deref().map(decoded).transpose()?))
     }
 
+    /// When the task wants a runner, by its record. `None`: never, or there is no record.
+    async fn wants_runner_at_ms(&self, id: &TaskId) -> Result<Option<i64>, Error> {
+        let (_, record) = self.record(id.clone()).await?;
+        Ok(record.and_then(|record| record.wants_runner_at_ms()))
+    }
+
+    /// The task is looked at by then at the latest.
     async fn index(&self, id: &TaskId, at_ms: i64) -> Result<(), Error> {
-        self.query(
-            redis::cmd("ZADD")
-                .arg(keys::task::DUE)
-                .arg(at_ms)
-                .arg(id.as_str()),
-        )
-        .await
+        let mut command = redis::cmd("ZADD");
+        command.arg(keys::task::DUE).arg("LT").arg(at_ms).arg(id.as_str());
+        self.query(&command).await
+    }
+
+    /// The task need not be looked at before, or not at all, as its record said.
+    async fn put_off(&self, id: &TaskId, at_ms: Option<i64>) -> Result<(), Error> {
+        let mut command = redis::cmd(if at_ms.is_some() { "ZADD" } else { "ZREM" });
+        command.arg(keys::task::DUE).arg(at_ms).arg(id.as_str());
+        self.query::<i64>(&command).await?;
+        // Somebody may have changed the record since it was read, and indexed it before it was put off.
+        match self.wants_runner_at_ms(id).await? {
+            Some(now_at) if at_ms.is_none_or(|at| now_at < at) => self.index(id, now_at).await,
+            _ => Ok(()),
+        }
     }
 }
 
@@ -135,14 +152,19 @@ impl TaskStore for RedisTaskStore {
         if let Some(at) = record.wants_runner_at_ms() {
             self.index(id, at).await?;
         }
-        self.run(
+        self.run::<()>(
             self.create
                 .key(keys::task::state(id.as_str()))
                 .arg(record.encode_to_vec())
                 .arg(call.as_ref())
                 .arg(expires),
         )
-        .await
+        .await?;
+        if let Some(at) = record.wants_runner_at_ms() {
+            // Somebody may have looked at it before there was a record.
+            self.index(id, at).await?;
+        }
+        Ok(())
     }
 
     async fn load(&self, id: &TaskId) -> Result<Option<Kept>, Error> {
@@ -220,10 +242,10 @@ impl TaskStore for RedisTaskStore {
             )
             .await?;
         if saved {
-            // After: somebody may have taken it out between.
+            // After: somebody may have put it off between.
             match due {
                 Some(at) => self.index(id, at).await?,
-                None => self.not_due(id).await?,
+                None => self.put_off(id, None).await?,
             }
         }
         Ok(saved)
@@ -242,15 +264,9 @@ impl TaskStore for RedisTaskStore {
         Ok(ids.iter().filter_map(|id| TaskId::parse(id).ok()).collect())
     }
 
-    async fn not_due(&self, id: &TaskId) -> Result<(), Error> {
-        let _: i64 = self.query(&unindex(id)).await?;
-        // Somebody may have made it wait for a runner just before.
-        if let Some(kept) = self.load(id).await?
-            && let Some(at) = kept.record.wants_runner_at_ms()
-        {
-            self.index(id, at).await?;
-        }
-        Ok(())
+    async fn correct_due(&self, id: &TaskId) -> Result<(), Error> {
+        let at_ms = self.wants_runner_at_ms(id).await?;
+        self.put_off(id, at_ms).await
     }
 
     async fn run_by(&self, runner_id: &str) -> Result<Vec<TaskId>, Error> {
@@ -287,12 +303,6 @@ fn tasks_of(user_id: &str) -> String {
 
 fn decoded(record: &[u8]) -> Result<Record, Error> {
     Record::decode(record).map_err(|error| Error::Corrupt(format!("a task: {error}")))
-}
-
-fn unindex(id: &TaskId) -> redis::Cmd {
-    let mut command = redis::cmd("ZREM");
-    command.arg(keys::task::DUE).arg(id.as_str());
-    command
 }
 
 fn failed(error: redis::RedisError) -> Error {

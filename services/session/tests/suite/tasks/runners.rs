@@ -1,5 +1,7 @@
 //! Who runs a task: one at a time, whatever becomes of it.
 
+use std::collections::HashSet;
+
 use super::*;
 
 scenarios!(
@@ -8,6 +10,8 @@ scenarios!(
     a_silent_runner_is_replaced_and_cannot_report: Config { task_lease_ms: 300, ..quick() },
     an_edge_whose_link_broke_loses_its_tasks_whatever_their_lease: patient(),
     an_edge_that_lives_without_a_link_keeps_its_tasks: patient(),
+    what_an_edge_begins_as_it_dies_goes_to_others: patient(),
+    claims_that_are_cut_off_lose_no_task: patient(),
 );
 
 /// Nobody gets a task because its lease ends.
@@ -58,14 +62,7 @@ async fn a_silent_runner_is_replaced_and_cannot_report(stack: Stack) {
     let (mut here, mut there) = (stack.tasks(0), stack.tasks(1));
     let run = started(&mut here).await;
     assert!(claim(&mut there).await.is_empty(), "its lease holds");
-    let until = Instant::now() + PATIENCE;
-    let taken = loop {
-        assert!(Instant::now() < until, "nobody takes it over");
-        match claim(&mut there).await.pop() {
-            Some(taken) => break taken,
-            None => sleep(Duration::from_millis(20)).await,
-        }
-    };
+    let taken = offered(&mut there).await;
     assert_eq!(taken.task_id, run.task_id);
     assert_eq!(taken.call.as_ref().unwrap().name, "tool");
     assert!(!renew(&mut here, &run, "").await);
@@ -132,6 +129,49 @@ async fn an_edge_that_lives_without_a_link_keeps_its_tasks(stack: Stack) {
     assert!(report(&mut here, &shows_itself, Outcome::ResultJson("1".into())).await);
 }
 
+/// Its claim was under way when its link broke, and is carried out after its tasks were looked through.
+async fn what_an_edge_begins_as_it_dies_goes_to_others(stack: Stack) {
+    let (mut here, mut there) = (stack.tasks(0), stack.tasks(1));
+    let link = stack.edge(0, "edge-1").await;
+    let before = started(&mut here).await;
+    drop(link);
+    assert_eq!(offered(&mut there).await.task_id, before.task_id);
+    let late = started(&mut here).await;
+    assert_eq!(offered(&mut there).await.task_id, late.task_id);
+}
+
+/// An edge that is killed leaves its claim half carried out.
+async fn claims_that_are_cut_off_lose_no_task(stack: Stack) {
+    const TASKS: usize = 100;
+    let (mut here, mut there) = (stack.tasks(0), stack.tasks(1));
+    let link = stack.edge(0, "edge-2").await;
+    for n in 0..TASKS {
+        create(&mut here, ALICE, "").await.unwrap();
+        // Each a little later than the one before, over and over.
+        let cut_off = Duration::from_micros(100 * (n as u64 % 25));
+        _ = timeout(cut_off, claim(&mut here)).await;
+    }
+    drop(link);
+    let (mut found, until) = (HashSet::new(), Instant::now() + PATIENCE * 2);
+    while found.len() < TASKS {
+        assert!(Instant::now() < until, "{} of {TASKS} are offered", found.len());
+        found.extend(claim(&mut there).await.into_iter().map(|run| run.task_id));
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// What the next successful claim brings.
+async fn offered(client: &mut Client) -> TaskRun {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(taken) = claim(client).await.pop() {
+            return taken;
+        }
+        assert!(Instant::now() < until, "nothing is offered");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_replica_that_shuts_down_takes_no_tasks_from_its_edges() {
     let stack = Stack::redis_with(patient()).await;
@@ -142,14 +182,7 @@ async fn a_replica_that_shuts_down_takes_no_tasks_from_its_edges() {
     let lost = create(&mut here, ALICE, "edge-3").await.unwrap().run.unwrap();
     stack.replicas[0].shutdown.cancel();
     drop(breaks);
-    let until = Instant::now() + PATIENCE;
-    let taken = loop {
-        assert!(Instant::now() < until, "nobody takes the other one over");
-        match claim(&mut there).await.pop() {
-            Some(taken) => break taken,
-            None => sleep(Duration::from_millis(50)).await,
-        }
-    };
+    let taken = offered(&mut there).await;
     assert_eq!(taken.task_id, lost.task_id);
     assert!(report(&mut there, &kept, Outcome::ResultJson("1".into())).await);
 }
