@@ -3,13 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use redis_store::testing::RedisServer;
+use redis_store::testing::{RedisServer, ReservedPort};
 use serving::testing::{Authority, Files};
 use system_tests::tools;
 use tokio::time::{Instant, sleep};
@@ -33,14 +32,6 @@ impl Drop for Process {
         _ = self.0.kill();
         _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 fn command(program: &str, settings: &[(&str, String)]) -> Command {
@@ -82,7 +73,8 @@ async fn the_stack_runs_with_certificates_everywhere() {
     let authority = Authority::new("this stack");
     let services = authority.write(&directory, "services", &authority.issue(&["localhost"]));
     let http = authority.write(&directory, "http", &authority.issue(&["localhost"]));
-    let port = free_port();
+    let reserved = ReservedPort::new();
+    let port = reserved.number();
     let base_uri = format!("https://localhost:{port}");
     let mut running = Vec::new();
     let mut edge = grpc_tls(&services);
@@ -91,12 +83,13 @@ async fn the_stack_runs_with_certificates_everywhere() {
         ("everything-session", "SESSION_URL"),
         ("everything-feature", "FEATURE_URL"),
     ] {
-        let address = format!("127.0.0.1:{}", free_port());
+        let port = ReservedPort::new();
+        let address = port.address().to_string();
         let mut settings = grpc_tls(&services);
         settings.push(("LISTEN_ADDR", address.clone()));
         settings.push(("REDIS_URL", redis.url()));
         settings.push(("BASE_URI", base_uri.clone()));
-        running.push(Process(command(program, &settings).spawn().unwrap()));
+        running.push((Process(command(program, &settings).spawn().unwrap()), port));
         edge.push((
             variable,
             format!("https://{}", address.replace("127.0.0.1", "localhost")),
@@ -117,7 +110,10 @@ async fn the_stack_runs_with_certificates_everywhere() {
     edge.push(("PORT", port.to_string()));
     edge.push(("TLS_CERT", http.cert.display().to_string()));
     edge.push(("TLS_KEY", http.key.display().to_string()));
-    running.push(Process(command("everything-edge", &edge).spawn().unwrap()));
+    running.push((
+        Process(command("everything-edge", &edge).spawn().unwrap()),
+        reserved,
+    ));
 
     let deadline = Instant::now() + Duration::from_secs(20);
     let ready = loop {

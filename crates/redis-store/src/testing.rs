@@ -1,6 +1,7 @@
 //! Real Redis servers for tests, on ports of their own, ended with their handles.
 
 mod cluster;
+mod port;
 mod sentinel;
 mod server;
 mod tls;
@@ -8,6 +9,7 @@ mod tls;
 use std::time::Duration;
 
 pub use cluster::RedisCluster;
+pub use port::ReservedPort;
 pub use sentinel::RedisSentinel;
 pub use server::RedisServer;
 pub use tls::TlsFiles;

@@ -4,14 +4,14 @@ mod part;
 mod redis;
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
-use redis_store::testing::RedisSentinel;
+use anyhow::ensure;
+use redis_store::testing::{RedisSentinel, ReservedPort};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
@@ -69,7 +69,8 @@ pub struct Cluster {
     /// From clients to the edges in turn, as through a load balancer on layer 4.
     front: Proxy,
     ways: Vec<Way>,
-    edges: Vec<SocketAddr>,
+    edges: Vec<ReservedPort>,
+    admins: Vec<ReservedPort>,
     pub supervisor: Supervisor,
     pub redis: Mutex<RedisPair>,
     pub sentinel: Option<Mutex<RedisSentinel>>,
@@ -166,7 +167,7 @@ impl Cluster {
         let mut primary = RedisNode::new(directory, "redis-a")?;
         let mut replica = RedisNode::new(directory, "redis-b")?;
         primary.start(None).await?;
-        replica.start(Some(primary.address)).await?;
+        replica.start(Some(primary.address())).await?;
         let sentinel = match plan.sentinels {
             true => Some(RedisSentinel::start().await),
             false => None,
@@ -180,12 +181,13 @@ impl Cluster {
             front,
             ways: Vec::new(),
             edges: Vec::new(),
+            admins: Vec::new(),
             supervisor: Supervisor::start(),
             redis: Mutex::new(RedisPair { primary, replica }),
             sentinel: sentinel.map(Mutex::new),
             directory: directory.to_owned(),
         };
-        let redis = Target::Tcp(cluster.redis.get_mut().primary.address);
+        let redis = Target::Tcp(cluster.redis.get_mut().primary.address());
         for role in cluster.services() {
             for name in cluster.names(role) {
                 let mut environment = vec![(
@@ -204,10 +206,10 @@ impl Cluster {
             }
         }
         for name in cluster.names(Role::Edge) {
-            let address = free_address()?;
+            let port = ReservedPort::new();
             let mut environment = vec![
-                ("HOST".to_owned(), address.ip().to_string()),
-                ("PORT".to_owned(), address.port().to_string()),
+                ("HOST".to_owned(), port.address().ip().to_string()),
+                ("PORT".to_owned(), port.number().to_string()),
                 ("REQUEST_STATE_KEYS".to_owned(), REQUEST_STATE_KEYS.to_owned()),
             ];
             for role in cluster.services() {
@@ -218,12 +220,11 @@ impl Cluster {
                 }
                 environment.push((role.variable().to_owned(), replicas.join(",")));
             }
-            cluster.edges.push(address);
+            cluster.edges.push(port);
             cluster.run(Role::Edge, name, environment)?;
         }
-        cluster
-            .front
-            .lead_to(cluster.edges.iter().copied().map(Target::Tcp).collect());
+        let edges = cluster.edges.iter().map(|port| Target::Tcp(port.address()));
+        cluster.front.lead_to(edges.collect());
         let deadline = Instant::now() + START;
         while let Err(reason) = cluster.is_ready().await {
             ensure!(
@@ -247,7 +248,12 @@ impl Cluster {
         Ok(address)
     }
 
-    fn run(&self, role: Role, name: String, mut environment: Vec<(String, String)>) -> anyhow::Result<()> {
+    fn run(
+        &mut self,
+        role: Role,
+        name: String,
+        mut environment: Vec<(String, String)>,
+    ) -> anyhow::Result<()> {
         let mode = if self.plan.login { "internal" } else { "disabled" };
         for (variable, value) in [
             ("BASE_URI", self.origin().as_str()),
@@ -259,7 +265,9 @@ impl Cluster {
             environment.push((variable.to_owned(), value.to_owned()));
         }
         if self.plan.admin {
-            environment.push((ADMIN_ADDR.to_owned(), free_address()?.to_string()));
+            let port = ReservedPort::new();
+            environment.push((ADMIN_ADDR.to_owned(), port.address().to_string()));
+            self.admins.push(port);
         }
         environment.extend(self.plan.settings.iter().cloned());
         let log = self.log_of(&name);
@@ -329,7 +337,10 @@ impl Cluster {
     pub async fn is_ready(&self) -> anyhow::Result<()> {
         let client = reqwest::Client::builder().timeout(HTTP_TIMEOUT).build()?;
         for edge in &self.edges {
-            let response = client.get(format!("http://{edge}/readyz")).send().await?;
+            let response = client
+                .get(format!("http://{}/readyz", edge.address()))
+                .send()
+                .await?;
             let status = response.status();
             ensure!(
                 status.is_success(),
@@ -347,12 +358,4 @@ impl Cluster {
             way.proxy.reset();
         }
     }
-}
-
-/// An address that was free a moment ago. Not on 127.0.0.1: outgoing connections take their ports there, and a port must
-/// still be free when a process is started again.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.2:0")
-        .context("no free port")?
-        .local_addr()?)
 }

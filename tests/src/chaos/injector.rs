@@ -141,7 +141,7 @@ async fn fail_over(cluster: &Cluster, fault: &Fault) -> anyhow::Result<String> {
     sleep(fault.lasts / 4).await;
     let promoted: String = redis.replica.command(&["REPLICAOF", "NO", "ONE"]).await?;
     ensure!(promoted == "OK", "not promoted: {promoted}");
-    let address = redis.replica.address;
+    let address = redis.replica.address();
     cluster.lead_to_redis(address);
     let pair = &mut *redis;
     std::mem::swap(&mut pair.primary, &mut pair.replica);

@@ -2,13 +2,13 @@
 
 use std::{
     fs::File,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
 use anyhow::{Context, ensure};
-use redis_store::testing::RedisServer;
+use redis_store::testing::{RedisServer, ReservedPort};
 
 use super::{FeatureKind, Layout, Plan};
 use crate::tools;
@@ -20,7 +20,7 @@ const LOG_LINES: usize = 30;
 
 pub struct Processes {
     processes: Vec<Process>,
-    edges: Vec<SocketAddr>,
+    edges: Vec<ReservedPort>,
 }
 
 struct Process {
@@ -47,12 +47,12 @@ impl Processes {
             "everything-edge"
         };
         for edge in 0..plan.builder.edges {
-            let address = free_address()?;
+            let port = ReservedPort::new();
             let mut environment = services.clone();
-            environment.push(("HOST".to_owned(), address.ip().to_string()));
-            environment.push(("PORT".to_owned(), address.port().to_string()));
+            environment.push(("HOST".to_owned(), port.address().ip().to_string()));
+            environment.push(("PORT".to_owned(), port.number().to_string()));
             environment.push(("REQUEST_STATE_KEYS".to_owned(), REQUEST_STATE_KEYS.to_owned()));
-            started.edges.push(address);
+            started.edges.push(port);
             started.start_process(plan, format!("edge-{edge}"), program, environment)?;
         }
         Ok(started)
@@ -125,7 +125,7 @@ impl Processes {
     }
 
     pub fn edges(&self) -> Vec<SocketAddr> {
-        self.edges.clone()
+        self.edges.iter().map(ReservedPort::address).collect()
     }
 
     pub fn kill(&mut self, name: &str) {
@@ -218,11 +218,4 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// An address that was free a moment ago. An edge as a process cannot tell which port it got.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")
-        .context("no free port")?
-        .local_addr()?)
 }

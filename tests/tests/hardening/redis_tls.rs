@@ -1,13 +1,12 @@
 //! TLS to Redis, with a certificate authority of one's own: one server, sentinels and what they watch, a cluster.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer, TlsFiles};
+use redis_store::testing::{RedisCluster, RedisSentinel, RedisServer, ReservedPort, TlsFiles};
 use serving::testing::{Authority, Files};
 use system_tests::tools;
 
@@ -28,7 +27,7 @@ struct Certificates {
 /// `everything`, ended with the test.
 struct Server {
     process: Child,
-    origin: String,
+    port: ReservedPort,
 }
 
 impl Certificates {
@@ -67,13 +66,11 @@ impl Drop for Certificates {
 
 impl Server {
     fn start(redis: &str, trusted: &Path, settings: &[(&str, &str)]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = ReservedPort::new();
         let process = Command::new(tools::binary("everything").unwrap())
             .env_clear()
             .envs([("AUTH_MODE", "disabled"), ("RUST_LOG", "off")])
-            .env("PORT", port.to_string())
+            .env("PORT", port.number().to_string())
             .env("REDIS_URL", redis)
             .env("SSL_CERT_FILE", trusted)
             .envs(settings.iter().copied())
@@ -81,15 +78,14 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let origin = format!("http://127.0.0.1:{port}");
-        Self { process, origin }
+        Self { process, port }
     }
 
     /// Waits until it names this as the reason why it is not ready, of each service that is.
     async fn tells(&self, reason: &str) {
         until("the reason", TOLD, || async {
             let told = super::wire::client()
-                .get(format!("{}/readyz", self.origin))
+                .get(format!("http://{}/readyz", self.port.address()))
                 .send();
             let told = told.await.map_err(|error| format!("{error:?}"))?;
             let (status, told) = (told.status(), told.text().await.unwrap());

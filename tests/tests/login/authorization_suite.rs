@@ -1,7 +1,8 @@
 //! The `authorization` command of the official conformance suite, with a real browser in front of the real pages.
 
-use std::{net::TcpListener, path::Path};
+use std::path::Path;
 
+use redis_store::testing::ReservedPort;
 use serde_json::{Value, json};
 use system_tests::{Builder, Stack, tools};
 
@@ -24,11 +25,8 @@ async fn two_edges_and_two_replicas_are_a_conforming_authorization_server() {
 async fn conforms(stack: Builder, pictures: &str) {
     let stack = stack.start().await.unwrap();
     let (issuer, resource) = (stack.url(""), stack.url("/mcp"));
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let reserved = ReservedPort::new();
+    let port = reserved.number();
     let callback = format!("http://127.0.0.1:{port}/callback");
     let client_id = register(&issuer, &callback).await;
     let results = stack.directory().join("authorization");

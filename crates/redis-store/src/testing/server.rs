@@ -1,21 +1,20 @@
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use super::TlsFiles;
+use super::{ReservedPort, TlsFiles};
 use crate::{Redis, RedisAddress};
 
 /// A running `redis-server`. Dropping it ends the process and removes its directory.
 pub struct RedisServer {
     process: Option<Child>,
-    port: u16,
+    port: ReservedPort,
     /// Of the nodes of a cluster among each other.
-    bus_port: u16,
+    bus_port: ReservedPort,
     /// Where it speaks TLS, if it does.
-    tls_port: Option<u16>,
+    tls_port: Option<ReservedPort>,
     directory: PathBuf,
     arguments: Vec<String>,
     password: Option<String>,
@@ -41,7 +40,7 @@ impl RedisServer {
         let mut server = Self::new(password.map(|&password| password.to_owned()));
         server.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         if arguments.contains(&"--cluster-enabled") {
-            let bus_port = server.bus_port.to_string();
+            let bus_port = server.bus_port().to_string();
             server.arguments.extend(["--cluster-port".to_owned(), bus_port]);
         }
         if let Some(tls) = tls {
@@ -69,13 +68,14 @@ impl RedisServer {
     }
 
     fn new(password: Option<String>) -> Self {
-        let [port, bus_port] = free_ports();
-        let directory = std::env::temp_dir().join(format!("everything-redis-{}-{port}", std::process::id()));
+        let port = ReservedPort::new();
+        let name = format!("everything-redis-{}-{}", std::process::id(), port.number());
+        let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).expect("a directory for redis");
         Self {
             process: None,
             port,
-            bus_port,
+            bus_port: ReservedPort::new(),
             tls_port: None,
             directory,
             arguments: Vec::new(),
@@ -85,9 +85,10 @@ impl RedisServer {
 
     /// Settings that have it speak TLS, on a port of its own.
     fn tls(&mut self, files: &TlsFiles) -> Vec<[String; 2]> {
-        let [port, _] = free_ports();
+        let port = ReservedPort::new();
+        let settings = files.settings(port.number());
         self.tls_port = Some(port);
-        files.settings(port)
+        settings
     }
 
     /// Starts the process again on the same port and directory, and waits until it answers.
@@ -131,7 +132,7 @@ impl RedisServer {
             .args(files)
             .args([
                 "--port",
-                &self.port.to_string(),
+                &self.port().to_string(),
                 "--bind",
                 "127.0.0.1",
                 "--daemonize",
@@ -167,16 +168,16 @@ impl RedisServer {
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Where clients and other servers find it: with TLS, if it speaks it.
     pub fn public_port(&self) -> u16 {
-        self.tls_port.unwrap_or(self.port)
+        self.tls_port.as_ref().unwrap_or(&self.port).number()
     }
 
     pub(super) fn bus_port(&self) -> u16 {
-        self.bus_port
+        self.bus_port.number()
     }
 
     /// Where it keeps its data.
@@ -187,8 +188,8 @@ impl RedisServer {
     /// With the password that it was started with, if any.
     pub fn url(&self) -> String {
         match &self.password {
-            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
-            None => format!("redis://127.0.0.1:{}", self.port),
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port()),
+            None => format!("redis://127.0.0.1:{}", self.port()),
         }
     }
 
@@ -226,10 +227,4 @@ impl Drop for RedisServer {
         self.kill();
         _ = std::fs::remove_dir_all(&self.directory);
     }
-}
-
-/// Two different ones.
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("a bound port").port())
 }

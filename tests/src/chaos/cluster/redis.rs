@@ -10,16 +10,15 @@ use std::{
 
 use ::redis::AsyncConnectionConfig;
 use anyhow::{Context, ensure};
+use redis_store::testing::ReservedPort;
 use tokio::time::{Instant, sleep};
-
-use super::free_address;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const COMMAND: Duration = Duration::from_secs(10);
 
 /// One `redis-server`, ended with its handle.
 pub struct RedisNode {
-    pub address: SocketAddr,
+    port: ReservedPort,
     directory: PathBuf,
     child: Option<Child>,
 }
@@ -29,10 +28,14 @@ impl RedisNode {
         let directory = directory.join(name);
         std::fs::create_dir_all(&directory)?;
         Ok(Self {
-            address: free_address()?,
+            port: ReservedPort::new(),
             directory,
             child: None,
         })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// Starts it, on the data that it left, as a replica of another node or as the primary.
@@ -48,9 +51,9 @@ impl RedisNode {
             .args(["-c", "trap '' XFSZ; exec redis-server \"$@\"", "redis-server"])
             .args([
                 "--bind",
-                &self.address.ip().to_string(),
+                &self.address().ip().to_string(),
                 "--port",
-                &self.address.port().to_string(),
+                &self.port.number().to_string(),
             ])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""])
             .args(["--repl-diskless-sync-delay", "0", "--repl-timeout", "10"])
@@ -71,7 +74,7 @@ impl RedisNode {
             ensure!(
                 Instant::now() < deadline,
                 "redis does not come up at {}",
-                self.address
+                self.address()
             );
             sleep(Duration::from_millis(10)).await;
         }
@@ -130,7 +133,7 @@ impl RedisNode {
 
     /// One command on a connection of its own.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> anyhow::Result<T> {
-        command(&format!("redis://{}", self.address), words).await
+        command(&format!("redis://{}", self.address()), words).await
     }
 }
 
