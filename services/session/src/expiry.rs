@@ -108,7 +108,7 @@ impl Hub {
             renewals.push(Renewal {
                 session: id.clone(),
                 holder: standalone()
-                    .find(|attachment| !attachment.silent.load(Ordering::Acquire))
+                    .find(|attachment| !attachment.is_silent())
                     .map(|attachment| attachment.name.clone()),
                 change: route.changes.live.as_ref().map(|live| live.applied),
             });
@@ -132,10 +132,10 @@ impl Hub {
         }
         for attachment in attachments {
             if attachment.is_silent() {
-                self.tasks.spawn(self.clone().claim(attachment));
-            } else {
-                self.wake(&attachment);
+                // Its holder may have died.
+                attachment.vacant.store(true, Ordering::Release);
             }
+            self.wake(&attachment);
         }
     }
 }

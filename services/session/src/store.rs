@@ -215,7 +215,8 @@ pub trait StandaloneStream: Send + Sync + 'static {
     async fn release(&self, id: &SessionId, holder: &str, delivered: Position) -> Result<bool, Error>;
 
     /// Takes hold of the standalone stream if nobody holds it, or if its holder showed no life for `stale`. Returns where
-    /// it goes on: behind the cursor, but never before `sent`, the last entry that went to the holder's own client.
+    /// it goes on: behind the cursor, but never before `sent`, the last entry that went to the holder's own client. It may
+    /// be the holder already, by a claim whose answer was lost; not while it takes.
     async fn claim(
         &self,
         id: &SessionId,

@@ -171,6 +171,8 @@ impl Hub {
                 .filter(|event| event.stream == attachment.stream)
                 .map_or(progress.start, |event| event.position);
             progress.sent = progress.sent.min(delivered.max(progress.start));
+            // Nothing goes out, and counts as sent, after that.
+            attachment.end();
             drop(progress);
             self.end_attachment(&attachment);
         }
@@ -187,42 +189,10 @@ impl Hub {
     pub(super) fn holder_changed(self: &Arc<Self>, id: &SessionId, superseded: &Superseded) {
         let attachments = lock(&self.table).attachments(id, &StreamName::standalone());
         for attachment in attachments {
-            attachment.silent.store(false, Ordering::Release);
             if superseded.attachment.is_empty() {
-                let hub = self.clone();
-                self.tasks
-                    .spawn(async move { hub.claim(attachment).await }.in_current_span());
-            } else {
-                self.wake(&attachment);
+                attachment.vacant.store(true, Ordering::Release);
             }
-        }
-    }
-
-    /// Goes on with the standalone stream if nobody else does.
-    pub(crate) async fn claim(self: Arc<Self>, attachment: Arc<Attachment>) {
-        if attachment.has_ended() || !lock(&attachment.progress).attached {
-            return;
-        }
-        // A holder that was silent for several sweeps died with its replica.
-        let stale = self.sweep_interval() * 3;
-        let sent = lock(&attachment.progress).sent;
-        match self
-            .store
-            .claim(&attachment.session, &attachment.name, stale, sent)
-            .await
-        {
-            Ok(Some(cursor)) => {
-                let mut progress = lock(&attachment.progress);
-                // More may have been taken while this one asked.
-                progress.taken = progress.taken.max(Some(cursor));
-                progress.sent = progress.sent.max(cursor);
-                drop(progress);
-                attachment.silent.store(false, Ordering::Release);
-                // Also when it ended meanwhile: its work gives the stream up again.
-                self.wake(&attachment);
-            }
-            Ok(None) => attachment.silent.store(true, Ordering::Release),
-            Err(error) => tracing::debug!(%error, "the standalone stream could not be claimed"),
+            self.wake(&attachment);
         }
     }
 }

@@ -50,22 +50,28 @@ impl Hub {
             if attachment.has_ended() || !lock(&attachment.progress).attached {
                 return Ok(());
             }
+            if attachment.stream.is_standalone() && !self.has_standalone(attachment).await? {
+                return Ok(());
+            }
             // Room first: what is taken goes out at once.
             let Some(room) = attachment.link.room().await else {
                 return Ok(());
             };
             let Some(page) = self.next_page(attachment).await? else {
-                return Ok(());
+                continue;
             };
-            // Detached meanwhile: what was taken goes back with `give_up`.
-            if attachment.has_ended() {
-                return Ok(());
-            }
             let (more, reached) = (page.more, page.reached);
             for entry in page.entries {
-                let (position, is_final) = (entry.position, entry.is_final);
+                let is_final = entry.is_final;
+                {
+                    let mut progress = lock(&attachment.progress);
+                    // Detached meanwhile, and told what was delivered: the rest goes back with `give_up`.
+                    if attachment.has_ended() {
+                        return Ok(());
+                    }
+                    progress.sent = entry.position;
+                }
                 send_entry(attachment, entry, &room);
-                lock(&attachment.progress).sent = position;
                 if is_final {
                     self.remove_attachment(attachment);
                     attachment.end();
@@ -80,6 +86,30 @@ impl Hub {
         }
     }
 
+    /// Whether the standalone stream goes here, perhaps from now on, as nobody else has it.
+    async fn has_standalone(&self, attachment: &Attachment) -> Result<bool, Error> {
+        let progress = *lock(&attachment.progress);
+        if progress.taken.is_some() {
+            return Ok(true);
+        }
+        if !attachment.vacant.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        // A holder that was silent for several sweeps died with its replica.
+        let stale = self.sweep_interval() * 3;
+        let claimed = self
+            .store
+            .claim(&attachment.session, &attachment.name, stale, progress.sent)
+            .await
+            .inspect_err(|_| attachment.vacant.store(true, Ordering::Release))?;
+        if let Some(cursor) = claimed {
+            let mut progress = lock(&attachment.progress);
+            progress.taken = Some(cursor);
+            progress.sent = progress.sent.max(cursor);
+        }
+        Ok(claimed.is_some())
+    }
+
     /// `None`: the standalone stream goes elsewhere.
     async fn next_page(&self, attachment: &Attachment) -> Result<Option<Page>, Error> {
         if !attachment.stream.is_standalone() {
@@ -90,27 +120,22 @@ impl Hub {
                 .await
                 .map(Some);
         }
-        attachment.silent.store(false, Ordering::Release);
         let after = lock(&attachment.progress).taken;
         let page = self
             .store
             .take(&attachment.session, &attachment.name, after)
             .await?;
-        match &page {
-            None => attachment.silent.store(true, Ordering::Release),
-            Some(page) => {
-                if let Some(last) = page.entries.last() {
-                    lock(&attachment.progress).taken = Some(last.position);
-                }
-            }
-        }
+        lock(&attachment.progress).taken = match &page {
+            Some(page) => page.entries.last().map(|last| last.position).or(after),
+            None => None,
+        };
         Ok(page)
     }
 
     /// Lets another attachment go on with the standalone stream.
     async fn give_up(&self, attachment: &Attachment) {
         let progress = *lock(&attachment.progress);
-        if !attachment.stream.is_standalone() || !progress.attached {
+        if progress.taken.is_none() {
             return;
         }
         match self

@@ -11,7 +11,7 @@ use std::{
 use change_feed::ChangeId;
 use everything_proto::feature::v1::LogLevel;
 
-use crate::{Position, Session, SessionId, StreamName, link::Link, topics::OpenTopic};
+use crate::{Position, Session, SessionId, StreamName, link::Link, sync::lock, topics::OpenTopic};
 
 #[derive(Default)]
 pub(crate) struct Table {
@@ -79,8 +79,8 @@ pub(crate) struct Attachment {
     pub(crate) name: String,
     pub(crate) progress: Mutex<Progress>,
     pub(crate) topic: Mutex<Option<Arc<OpenTopic>>>,
-    /// Another attachment receives the standalone stream. A hint: the store decides.
-    pub(crate) silent: AtomicBool,
+    /// Nobody may have the standalone stream; the next work of the attachment asks for it.
+    pub(crate) vacant: AtomicBool,
     ended: AtomicBool,
     work: AtomicU8,
 }
@@ -93,7 +93,8 @@ pub(crate) struct Progress {
     pub(crate) reached: Position,
     /// The last entry that went into the link's queue.
     pub(crate) sent: Position,
-    /// Where the last page of the standalone stream ended, while it is held here.
+    /// Where the last page of the standalone stream ended. `None`: another attachment has it. Its holder may have been
+    /// replaced since, which the store tells it; but only the attachment's own work makes it the holder.
     pub(crate) taken: Option<Position>,
     /// The attach succeeded.
     pub(crate) attached: bool,
@@ -120,7 +121,7 @@ impl Attachment {
             name,
             progress: Mutex::default(),
             topic: Mutex::default(),
-            silent: AtomicBool::new(false),
+            vacant: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             work: AtomicU8::new(WORKING),
         }
@@ -134,8 +135,10 @@ impl Attachment {
         self.ended.load(Ordering::Acquire)
     }
 
+    /// Another attachment has the standalone stream, as far as is known here.
     pub(crate) fn is_silent(&self) -> bool {
-        self.silent.load(Ordering::Acquire)
+        let progress = lock(&self.progress);
+        self.stream.is_standalone() && progress.attached && progress.taken.is_none()
     }
 
     /// True: the caller has to start the work. False: whoever works on it will look again.

@@ -15,6 +15,7 @@ on_both_stores!(
     what_came_before_the_first_attachment_is_delivered_once,
     three_attachments_get_each_message_once,
     another_attachment_takes_over,
+    the_stream_goes_to_and_fro_and_each_message_comes_once,
     what_reached_no_client_goes_to_the_next,
     a_returning_client_gets_what_it_missed,
     a_replaced_attachment_number_starts_anew,
@@ -105,6 +106,28 @@ async fn another_attachment_takes_over(stack: Stack) {
         assert!(Instant::now() < deadline, "nobody took over");
         append(&mut client, &session, "g", vec![message(&texts.next().unwrap())]).await;
     }
+}
+
+/// Whoever takes over hears of new messages in the same instant.
+async fn the_stream_goes_to_and_fro_and_each_message_comes_once(stack: Stack) {
+    let session = stack.session(ALICE).await;
+    let (mut one, mut two) = (stack.edge(0, "one").await, stack.edge(1, "two").await);
+    let mut clients = [stack.client(0), stack.client(1)];
+    one.attached(1, &session, "").await;
+    for n in 2..150 {
+        let [here, there] = &mut clients;
+        two.attached(n, &session, "").await;
+        let texts = [format!("{n} there"), format!("{n} here")];
+        append(there, &session, "g", vec![message(&texts[0])]).await;
+        assert_eq!(two.messages(n, 1).await, texts[..1]);
+        let (_, _) = tokio::join!(
+            two.detach(n, &session),
+            append(here, &session, "g", vec![message(&texts[1])])
+        );
+        // Even where it was sent to the one that left: its client never got it.
+        assert_eq!(one.messages(1, 1).await, texts[1..]);
+    }
+    assert!(one.leftovers(1).await.is_empty());
 }
 
 async fn a_returning_client_gets_what_it_missed(stack: Stack) {

@@ -152,9 +152,6 @@ impl Record {
             name: name.to_owned(),
             seen: now,
         });
-        if is_own {
-            return Some(sent);
-        }
         self.cursor = self.cursor.max(sent);
         Some(self.cursor)
     }
