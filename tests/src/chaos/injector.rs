@@ -13,6 +13,8 @@ use super::{
 
 /// For a replica that was asked to end, and for one that starts.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For what waited for one failover to go on before the next: longer than one try of an append takes, and its pause.
+const CALM: Duration = Duration::from_secs(3);
 const DELAY_MS: u64 = 40;
 const NARROW_BYTES: usize = 200_000;
 /// Less than tokens live, more than anything that is measured in seconds.
@@ -125,6 +127,8 @@ async fn fail_over(cluster: &Cluster, fault: &Fault) -> anyhow::Result<String> {
         {
             ensure!(Instant::now() < deadline, "no replica of redis catches up");
         }
+        // Until then, no write was safe: without a time between, two failovers would be one outage of twice the length.
+        sleep(CALM).await;
         sentinel.master().await.kill();
         sentinel.failed_over_from(old).await;
         for server in &mut sentinel.servers {
