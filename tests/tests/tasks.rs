@@ -6,5 +6,6 @@ mod tasks {
     mod core;
     mod core_in_sessions;
     mod extension;
+    mod kills;
     mod sessions;
 }

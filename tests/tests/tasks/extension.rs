@@ -2,6 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use system_tests::{FeatureKind, Stack};
 use tokio::time::{Instant, sleep};
@@ -21,13 +22,19 @@ async fn stack_with(setting: &str, value: &str) -> Stack {
 }
 
 /// The result or the error of one request to one edge.
-async fn ask(
+async fn ask(stack: &Stack, edge: usize, method: &str, name: &str, params: Value) -> Result<Value, Value> {
+    let answer = try_to_ask(stack, edge, method, name, params).await;
+    answer.expect("the edge answers")
+}
+
+/// `None`: there was no answer, or that the server is not available.
+pub(super) async fn try_to_ask(
     stack: &Stack,
     edge: usize,
     method: &str,
     name: &str,
     mut params: Value,
-) -> Result<Value, Value> {
+) -> Option<Result<Value, Value>> {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "system tests", "version": "1"},
@@ -43,11 +50,15 @@ async fn ask(
         .header("mcp-name", name)
         .body(body.to_string())
         .send();
-    let answer: Value = response.await.unwrap().json().await.unwrap();
-    match answer.get("error") {
+    let response = response.await.ok()?;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        return None;
+    }
+    let answer: Value = response.json().await.ok()?;
+    Some(match answer.get("error") {
         Some(error) => Err(error.clone()),
         None => Ok(answer["result"].clone()),
-    }
+    })
 }
 
 async fn start(stack: &Stack, edge: usize, tool: &str, arguments: Value) -> String {
