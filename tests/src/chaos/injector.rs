@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use redis_store::testing::RedisSentinel;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -112,23 +113,34 @@ async fn started_again(cluster: &Cluster, name: &str, starts: u32) -> anyhow::Re
     Ok(())
 }
 
+/// The port of the master that the sentinels have agreed on for a while, and that has a replica which confirms what is written:
+/// who takes over must have it, and what waited for the failover before must have gone on.
+async fn calm_master(sentinel: &mut RedisSentinel) -> anyhow::Result<u16> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut calm: Option<(u16, Instant)> = None;
+    loop {
+        let master = sentinel.master().await;
+        let (port, url) = (master.port(), master.url());
+        let confirmed: i64 = command(&url, &["WAIT", "1", "500"]).await.unwrap_or_default();
+        calm = match calm {
+            Some((same, since)) if same == port && confirmed > 0 => {
+                if since.elapsed() >= CALM {
+                    return Ok(port);
+                }
+                calm
+            }
+            Some(_) | None => (confirmed > 0).then(|| (port, Instant::now())),
+        };
+        ensure!(Instant::now() < deadline, "no replica of redis catches up");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// The primary is killed, and its replica takes over what it had. The old primary comes back as the replica.
 async fn fail_over(cluster: &Cluster, fault: &Fault) -> anyhow::Result<String> {
     if let Some(sentinel) = &cluster.sentinel {
         let mut sentinel = sentinel.lock().await;
-        let old = sentinel.master().await.port();
-        // Who takes over must be one that confirmed what was written: the last one that died is back only when it has caught up.
-        let url = sentinel.master().await.url();
-        let deadline = Instant::now() + PATIENCE;
-        while command::<i64>(&url, &["WAIT", "1", "500"])
-            .await
-            .unwrap_or_default()
-            == 0
-        {
-            ensure!(Instant::now() < deadline, "no replica of redis catches up");
-        }
-        // Until then, no write was safe: without a time between, two failovers would be one outage of twice the length.
-        sleep(CALM).await;
+        let old = calm_master(&mut sentinel).await?;
         sentinel.master().await.kill();
         sentinel.failed_over_from(old).await;
         for server in &mut sentinel.servers {
