@@ -143,11 +143,7 @@ async fn fail_over(cluster: &Cluster, fault: &Fault) -> anyhow::Result<String> {
         let old = calm_master(&mut sentinel).await?;
         sentinel.master().await.kill();
         sentinel.failed_over_from(old).await;
-        for server in &mut sentinel.servers {
-            if server.pid().is_none() {
-                server.restart().await;
-            }
-        }
+        sentinel.restart_killed().await;
         return Ok(format!("redis from port {old}, by its sentinels"));
     }
     let mut redis = cluster.redis.lock().await;

@@ -142,6 +142,19 @@ impl RedisSentinel {
         master.expect("the master is one of the servers")
     }
 
+    /// Starts those again that were killed, as replicas of whoever is the master now. They have lost their data: one that
+    /// came back as a master would be taken for one by sentinels that have not heard of the new one.
+    pub async fn restart_killed(&mut self) {
+        let host = if self.over_tls { "localhost" } else { "127.0.0.1" };
+        let master = format!("{host} {}", self.master_port().await);
+        for server in &mut self.servers {
+            if server.pid().is_none() {
+                server.restart_with(&["--replicaof", &master]);
+                server.answers().await;
+            }
+        }
+    }
+
     /// Until the sentinels name another master than this.
     pub async fn failed_over_from(&self, port: u16) {
         until("another master", async || self.master_port().await != port).await;

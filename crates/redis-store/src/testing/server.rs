@@ -94,6 +94,11 @@ impl RedisServer {
     /// Starts the process again on the same port and directory, and waits until it answers.
     pub async fn restart(&mut self) {
         self.spawn();
+        self.answers().await;
+    }
+
+    /// Waits until it answers.
+    pub(super) async fn answers(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
         let client = redis::Client::open(self.url()).expect("a valid address");
         loop {
