@@ -5,8 +5,8 @@ const SERVICE: &str = "main";
 const PASSWORD: &str = "of-the-data";
 const SENTINEL_PASSWORD: &str = "of-the-sentinels";
 
-/// A master and a replica, watched by three sentinels that replace the master within a second or two. Both kinds ask for
-/// passwords.
+/// A master and a replica, watched by three sentinels that replace the master within three seconds or so. Sooner, a busy one
+/// would be taken for dead, and everything be lost if the other one has just begun to copy it. Both kinds ask for passwords.
 pub struct RedisSentinel {
     /// The master is the first, at first.
     pub servers: Vec<RedisServer>,
@@ -54,7 +54,7 @@ impl RedisSentinel {
              sentinel sentinel-pass {SENTINEL_PASSWORD}\n\
              sentinel monitor {SERVICE} {of} 2\n\
              sentinel auth-pass {SERVICE} {PASSWORD}\n\
-             sentinel down-after-milliseconds {SERVICE} 500\n\
+             sentinel down-after-milliseconds {SERVICE} 2000\n\
              sentinel failover-timeout {SERVICE} 3000\n"
         );
         let mut sentinels = Vec::new();
