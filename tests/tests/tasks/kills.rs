@@ -67,14 +67,14 @@ async fn begin(stack: &Stack, edge: usize, tool: &str, arguments: Value, text: &
 /// Asked for at one edge and the other, and told what it asks for.
 async fn result(stack: &Stack, task_id: &str) -> String {
     let until = Instant::now() + PATIENCE;
-    let mut last = None;
-    for turn in 0_usize.. {
+    let (mut edge, mut last) = (0, None);
+    loop {
         assert!(
             Instant::now() < until,
             "it does not end: {last:?}\n{}",
             stack.logs()
         );
-        let edge = turn % 2;
+        edge = 1 - edge;
         let params = json!({"taskId": task_id});
         let Some(task) = try_to_ask(stack, edge, "tasks/get", task_id, params).await else {
             sleep(Duration::from_millis(20)).await;
@@ -94,5 +94,4 @@ async fn result(stack: &Stack, task_id: &str) -> String {
             other => panic!("{other}: {task}"),
         }
     }
-    unreachable!("it is asked again and again")
 }

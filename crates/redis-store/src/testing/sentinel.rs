@@ -25,7 +25,7 @@ impl RedisSentinel {
     }
 
     async fn start_over(tls: Option<&TlsFiles>) -> Self {
-        let host = if tls.is_some() { "localhost" } else { "127.0.0.1" };
+        let host = host(tls.is_some());
         let credentials = ["--requirepass", PASSWORD, "--masterauth", PASSWORD];
         let quick = [
             "--save",
@@ -86,10 +86,8 @@ impl RedisSentinel {
 
     /// With the password of the data; that of the sentinels is [`RedisSentinel::password`].
     pub fn url(&self) -> String {
-        let (scheme, host) = match self.over_tls {
-            true => ("rediss", "localhost"),
-            false => ("redis", "127.0.0.1"),
-        };
+        let scheme = if self.over_tls { "rediss" } else { "redis" };
+        let host = host(self.over_tls);
         let hosts: Vec<String> = self
             .sentinels
             .iter()
@@ -145,7 +143,7 @@ impl RedisSentinel {
     /// Starts those again that were killed, as replicas of whoever is the master now. They have lost their data: one that
     /// came back as a master would be taken for one by sentinels that have not heard of the new one.
     pub async fn restart_killed(&mut self) {
-        let host = if self.over_tls { "localhost" } else { "127.0.0.1" };
+        let host = host(self.over_tls);
         let master = format!("{host} {}", self.master_port().await);
         for server in &mut self.servers {
             if server.pid().is_none() {
@@ -159,4 +157,9 @@ impl RedisSentinel {
     pub async fn failed_over_from(&self, port: u16) {
         until("another master", async || self.master_port().await != port).await;
     }
+}
+
+/// How servers are known to each other and to clients: certificates hold names.
+fn host(over_tls: bool) -> &'static str {
+    if over_tls { "localhost" } else { "127.0.0.1" }
 }
