@@ -86,7 +86,7 @@ impl Tasks {
 
     /// Starts what runs beside requests, until the shutdown.
     pub fn start(mcp: &Mcp) {
-        tokio::spawn(keeper::watch(mcp.clone()));
+        tokio::spawn(keeper::hear(mcp.clone()));
         tokio::spawn(keeper::keep_leases(mcp.clone()));
         tokio::spawn(keeper::claim(mcp.clone()));
     }

@@ -7,7 +7,10 @@ use everything_proto::session::v1::{
     watch_tasks_response::Event,
 };
 use serving::{lasting, retry::backoff};
-use tokio::time::{Instant, Interval, MissedTickBehavior, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, Interval, MissedTickBehavior, sleep, timeout},
+};
 
 use super::{TaskNews, Tasks};
 use crate::mcp::Mcp;
@@ -23,13 +26,10 @@ const MAX_CLAIMS: usize = 16;
 
 pub(super) async fn keep_leases(mcp: Mcp) {
     let tasks = &mcp.tasks;
-    let mut ticks = ticks();
-    let mut link = mcp.link.ups_and_downs();
+    let mut beats = Beats::of(&mcp);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
-            // The service may take an edge for dead whose link broke, and offer its tasks to others soon.
-            Ok(()) = link.changed() => {}
+            () = beats.next() => {}
             // Those that run give their tasks up themselves.
             () = tasks.shutdown.cancelled() => return,
         }
@@ -40,13 +40,10 @@ pub(super) async fn keep_leases(mcp: Mcp) {
 /// Not between renewals: what is claimed is this edge's, however long the answer takes, and leases must not wait for it.
 pub(super) async fn claim(mcp: Mcp) {
     let tasks = &mcp.tasks;
-    let mut ticks = ticks();
-    let mut link = mcp.link.ups_and_downs();
+    let mut beats = Beats::of(&mcp);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
-            // Without a link there was no room.
-            Ok(()) = link.changed() => {}
+            () = beats.next() => {}
             () = tasks.wake.notified() => {}
             () = tasks.shutdown.cancelled() => return,
         }
@@ -54,13 +51,32 @@ pub(super) async fn claim(mcp: Mcp) {
     }
 }
 
-fn ticks() -> Interval {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
+/// Every [`TICK`], and when the link comes or goes: the service may take an edge for dead whose link broke, and offer its
+/// tasks to others soon; and without a link there was no room for more.
+struct Beats {
+    ticks: Interval,
+    link: watch::Receiver<bool>,
 }
 
-pub(super) async fn watch(mcp: Mcp) {
+impl Beats {
+    fn of(mcp: &Mcp) -> Self {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            ticks,
+            link: mcp.link.ups_and_downs(),
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.ticks.tick() => {}
+            Ok(()) = self.link.changed() => {}
+        }
+    }
+}
+
+pub(super) async fn hear(mcp: Mcp) {
     let tasks = &mcp.tasks;
     let mut failures = 0;
     loop {
